@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pwd import getpwnam
+from typing import Any
 
 _GRACE_SECONDS = 20
 
@@ -18,8 +20,8 @@ def supervise(command: Sequence[str], *, stop_signal: signal.Signals, user: str 
     """Run the command until it ends or our standard input closes; return its exit code."""
     wake_read, wake_write = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-        signal.signal(number, lambda received, _frame: os.write(wake_write, bytes([received])) and None)
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, user=user, group=user and _group(user))  # noqa: S603 - the starter's command
+        signal.signal(number, lambda received, _frame: _wake(wake_write, received))
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **_identity(user))  # noqa: S603 - the starter's
     while process.poll() is None:
         readable, _, _ = select.select([sys.stdin, wake_read], [], [])
         if wake_read in readable and os.read(wake_read, 1)[0] == signal.SIGCHLD:
@@ -28,10 +30,14 @@ def supervise(command: Sequence[str], *, stop_signal: signal.Signals, user: str 
     return process.returncode
 
 
-def _group(user: str) -> int:
-    from pwd import getpwnam
+def _wake(descriptor: int, received: int) -> None:
+    os.write(descriptor, bytes([received]))
 
-    return getpwnam(user).pw_gid
+
+def _identity(user: str | None) -> dict[str, Any]:
+    if user is None:
+        return {}
+    return {"user": user, "group": getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> int:

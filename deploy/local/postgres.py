@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -131,7 +132,10 @@ class PostgresServer:
             "--auth-host=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--locale=C.UTF-8",
             "--locale-provider=builtin", "--builtin-locale=PG_UNICODE_FAST",
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, user=user, cwd="/", check=False)  # noqa: S603
+        identity: dict[str, Any] = {}
+        if user is not None:
+            identity = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+        done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **identity)  # noqa: S603
         secret.unlink()
         if done.returncode:
             raise PostgresFailedError(done.stderr.strip().rsplit("\n", 1)[-1])

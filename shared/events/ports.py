@@ -86,5 +86,5 @@ class Handler(Protocol):
     """Gives commands their effect inside the transaction that also moves the checkpoint."""
 
     async def apply(self, connection: AsyncConnection, commands: Sequence[Command]) -> Outcome:
-        """Apply all commands or raise; on `InvalidCommandError` the batch is halved until the culprit stands alone."""
+        """Apply all commands or raise; on `InvalidCommandError` the batch is halved until one stands alone."""
         ...

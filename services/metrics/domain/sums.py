@@ -1,0 +1,120 @@
+"""The one question that every key figure asks of the movements, and the shape of its answer.
+
+A key figure is made of *terms*; a term is a measure (which movements count, and how) under an aggregate (flow over a
+span, stock on its last day, person-days over it, summed duration). Everything a figure needs is a sum of such terms.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from shared.kernel.mitgliedskoerperschaften import Traeger
+
+
+class Attribution(StrEnum):
+    """Whose movement or stay it is: the provider's, the payer's (§ 98 SGB IX) or the residence's."""
+
+    PROVIDER = "PROVIDER"
+    PAYER = "PAYER"
+    RESIDENCE = "RESIDENCE"
+
+
+class DateBasis(StrEnum):
+    """Which date puts a flow into a window: the day it takes effect, or the day it was decided."""
+
+    EFFECTIVE = "EFFECTIVE"
+    DECIDED = "DECIDED"
+
+
+class GroupBy(StrEnum):
+    """What the rows of an answer stand for."""
+
+    TOTAL = "TOTAL"
+    MITGLIEDSKOERPERSCHAFT = "MITGLIEDSKOERPERSCHAFT"
+    PROVIDER = "PROVIDER"
+    DISABILITY = "DISABILITY"
+    COMPARISON_GROUP = "COMPARISON_GROUP"
+
+
+class Aggregate(StrEnum):
+    """How the rows of a measure are summed over a span."""
+
+    FLOW = "FLOW"
+    STOCK = "STOCK"
+    PERSON_DAYS = "PERSON_DAYS"
+    DURATION = "DURATION"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days from `first` to `last`, both counted, already cut at the horizon; empty when `last < first`.
+
+    A STOCK is the one on `last`; it ignores `first` (so it exists for an empty span as well).
+    """
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        """Calendar days of the span; 0 when it is empty."""
+        return max(0, (self.last - self.first).days + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One measure under one aggregate. `cohort` confines RUECKKEHR flows to Übergänge of these days.
+
+    With a cohort the flow is also put into months of comparison groups by the day of its Übergang.
+    """
+
+    measure: str
+    aggregate: Aggregate
+    cohort: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a comparison group during whole months: a provider, or a Mitgliedskörperschaft for rows without one."""
+
+    provider_id: UUID | None
+    mitgliedskoerperschaft: str | None
+    valid_from: date | None
+    valid_to: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the rows are confined to; the key is the one of the attribution. None = no restriction."""
+
+    provider_id: UUID | None = None
+    provider_kind: str | None = None
+    mitgliedskoerperschaft: str | None = None
+    disability: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SumRequest:
+    """Terms × spans × groups of one Träger, as known at the end of `known_on` (None = everything known)."""
+
+    traeger: Traeger
+    terms: Sequence[Term]
+    spans: Sequence[Span]
+    attribution: Attribution = Attribution.PROVIDER
+    date_basis: DateBasis = DateBasis.EFFECTIVE
+    known_on: date | None = None
+    group_by: GroupBy = GroupBy.TOTAL
+    filters: Filters = Filters()
+    members: Sequence[Member] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SumRow:
+    """One non-zero sum. `group` is "TOTAL", an AGS, a provider id or "OHNE_ANBIETER", a disability, "GROUP" or "BASE"."""
+
+    span: int
+    term: int
+    group: str
+    value: int
