@@ -33,8 +33,8 @@ bench: .venv/.dev ## measure against baselines in the same run, write docs/perfo
 
 lock: .venv/.dev ## resolve the two lock files anew, without naming an index
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet $(LOCK) --extra embedded --extra dev pyproject.toml -o requirements-dev.lock
-	$(BIN)/uv pip compile --quiet $(LOCK) --extra embedded -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet $(LOCK) --extra embedded --extra build --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet $(LOCK) --extra embedded --extra build -c requirements-dev.lock pyproject.toml -o requirements.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
 clean: ## remove .venv, caches and the local data directory of this checkout
