@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One number of one run. `bound` says in words what we promise; `kept` whether this run kept it (None: no promise)."""
+    """One number of one run. `bound`: what we promise; `kept`: whether this run kept it (None: no promise)."""
 
     name: str
     value: str
@@ -45,8 +45,8 @@ def render(sections: Sequence[Section], measured_on: date) -> str:
     lines = [
         "# Performance",
         "",
-        f"Measured by `make bench` on {measured_on.isoformat()}: {machine()}. Ratios are between contenders of the same",
-        "run; absolute rates belong to this machine.",
+        f"Measured by `make bench` on {measured_on.isoformat()}: {machine()}.",
+        "Ratios are between contenders of the same run; absolute rates belong to this machine.",
     ]
     for section in sections:
         lines += ["", f"## {section.title}", "", section.method, "", "| what | measured | promised | kept |"]
