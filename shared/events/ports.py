@@ -88,3 +88,7 @@ class Handler(Protocol):
     async def apply(self, connection: AsyncConnection, commands: Sequence[Command]) -> Outcome:
         """Apply all commands or raise; on `InvalidCommandError` the batch is halved until one stands alone."""
         ...
+
+
+class UnsupportedVersionError(Exception):
+    """A handler meets a newer major version of a type it uses: the consumer halts until it has been updated."""
