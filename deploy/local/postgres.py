@@ -6,18 +6,24 @@ crash recovery exceeds, and opens no TCP port.
 
 import os
 import pwd
-import socket
+import shutil
+import signal
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from deploy.local.ports import free_port
+from deploy.local.process import ChildProcess
+
+__all__ = ["SUPERUSER", "PostgresFailedError", "PostgresServer", "binaries", "free_port"]
 
 SUPERUSER = "postgres"
 _START_SECONDS = 300
@@ -47,22 +53,19 @@ def binaries() -> Path:
     return folder
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody holds at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass(slots=True)
 class PostgresServer:
-    """One embedded cluster: its folder, port, superuser password and, while it runs, its process."""
+    """One embedded cluster: its folder, port, superuser password and, while it runs, its process.
+
+    `inherit` are descriptors (locks) that PostgreSQL shall hold as long as it lives.
+    """
 
     data: Path
     port: int
     password: str
     options: Mapping[str, str] = field(default_factory=dict)
-    _process: subprocess.Popen[bytes] | None = None
+    inherit: Collection[int] = ()
+    _process: ChildProcess | None = None
 
     def url(self, database: str, user: str = SUPERUSER, password: str | None = None) -> str:
         """The SQLAlchemy URL of a database for a role."""
@@ -76,7 +79,7 @@ class PostgresServer:
     @property
     def running(self) -> bool:
         """Whether the process we started is alive."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.running
 
     @property
     def supervisor_pid(self) -> int:
@@ -88,6 +91,11 @@ class PostgresServer:
         """The pid of the postmaster itself."""
         return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
 
+    @property
+    def log(self) -> Path:
+        """The log file, beside the folder."""
+        return self.data.parent / f"{self.data.name}.log"
+
     def start(self) -> None:
         """Create the cluster if the folder is new, start it and wait until it takes connections.
 
@@ -98,8 +106,9 @@ class PostgresServer:
             self._initialise()
         deadline = time.monotonic() + _START_SECONDS
         self._spawn()
-        while not self._answers():
+        while not (self.running and self.answers()):
             if time.monotonic() > deadline:
+                self.stop()
                 raise PostgresFailedError(self._last_words())
             if not self.running:
                 time.sleep(0.5)
@@ -108,61 +117,70 @@ class PostgresServer:
 
     def stop(self) -> None:
         """Fast shutdown; returns when the postmaster is gone."""
-        if self._process is None:
-            return
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process = None
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
 
-    def _initialise(self) -> None:
-        user = _service_user()
-        self.data.mkdir(parents=True, exist_ok=True)
-        secret = self.data.parent / f".{self.data.name}.password"
-        secret.write_text(self.password)
-        if user is not None:
-            entry = pwd.getpwnam(user)
-            for path in (self.data, secret):
-                os.chown(path, entry.pw_uid, entry.pw_gid)
-            _open_the_way_to(self.data)
-            _open_the_way_to(binaries())
-        self.data.chmod(0o700)
-        command = [
-            str(binaries() / "initdb"), "-D", str(self.data), "-U", SUPERUSER, "--auth-local=reject",
-            "--auth-host=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--locale=C.UTF-8",
-            "--locale-provider=builtin", "--builtin-locale=PG_UNICODE_FAST",
-        ]  # fmt: skip
-        identity: dict[str, Any] = {}
-        if user is not None:
-            identity = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
-        done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **identity)  # noqa: S603
-        secret.unlink()
-        if done.returncode:
-            raise PostgresFailedError(done.stderr.strip().rsplit("\n", 1)[-1])
-
-    def _spawn(self) -> None:
-        user = _service_user()
-        settings = {**_BASE_OPTIONS, "port": str(self.port), **self.options}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        log = self.data.parent / f"{self.data.name}.log"
-        wrapper = [sys.executable, "-m", "deploy.local.child", "SIGINT", *([user] if user else []), "--"]
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own supervisor with the wheel's postgres
-                [*wrapper, str(binaries() / "postgres"), "-D", str(self.data), *options],
-                stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
-            )  # fmt: skip
-
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it takes a connection within five seconds."""
         try:
             psycopg.connect(self.conninfo(), connect_timeout=5).close()
         except psycopg.OperationalError:
             return False
         return True
 
+    def _initialise(self) -> None:
+        """Create the cluster beside the folder and move it there: an interrupted attempt leaves nothing behind."""
+        user = _service_user()
+        fresh = self.data.parent / f".{self.data.name}.new"
+        secret = self.data.parent / f".{self.data.name}.password"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        secret.touch(mode=0o600)
+        secret.write_text(self.password)
+        if user is not None:
+            entry = pwd.getpwnam(user)
+            for path in (fresh, secret):
+                os.chown(path, entry.pw_uid, entry.pw_gid)
+            _open_the_way_to(self.data)
+            _open_the_way_to(binaries())
+        fresh.chmod(0o700)
+        try:
+            _initdb(fresh, secret, user)
+        finally:
+            secret.unlink()
+        fresh.replace(self.data)
+
+    def _spawn(self) -> None:
+        self.stop()
+        settings = {**_BASE_OPTIONS, "port": str(self.port), **self.options}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self._process = ChildProcess.spawn(
+            "postgres",
+            [str(binaries() / "postgres"), "-D", str(self.data), *options],
+            log=self.log,
+            stop_signal=signal.SIGINT,
+            user=_service_user(),
+            inherit=self.inherit,
+        )
+
     def _last_words(self) -> str:
-        log = self.data.parent / f"{self.data.name}.log"
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
         return lines[-1] if lines else "PostgreSQL did not start and wrote nothing"
+
+
+def _initdb(folder: Path, secret: Path, user: str | None) -> None:
+    command = [
+        str(binaries() / "initdb"), "-D", str(folder), "-U", SUPERUSER, "--auth-local=reject",
+        "--auth-host=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--locale=C.UTF-8",
+        "--locale-provider=builtin", "--builtin-locale=PG_UNICODE_FAST",
+    ]  # fmt: skip
+    identity: dict[str, Any] = {}
+    if user is not None:
+        identity = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **identity)  # noqa: S603
+    if done.returncode:
+        raise PostgresFailedError(done.stderr.strip().rsplit("\n", 1)[-1])
 
 
 def _service_user() -> str | None:

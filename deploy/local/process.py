@@ -70,6 +70,9 @@ class ChildProcess:
 
     def command_pid(self) -> int | None:
         """The pid of the command itself, None when it is gone."""
+        listed = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        if sys.platform == "linux":
+            return next((int(pid) for pid in listed.read_text().split()), None) if listed.exists() else None
         listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)  # noqa: S607
         rows = (line.split() for line in listing.stdout.splitlines())
         return next((int(pid) for pid, parent in rows if int(parent) == self.pid), None)
