@@ -11,8 +11,9 @@ from services.cases.domain.checks import check_fact
 from services.cases.domain.errors import FactCancelledError, InvalidMovementError, TooManyFactsError
 from services.cases.domain.facts import AMENDABLE, Fact
 from services.cases.domain.movement import Movement, SignedMovement
+from services.cases.domain.path import Touched
 from services.cases.domain.providers import Provider
-from services.cases.domain.timeline import Touched, in_order, legal_movements
+from services.cases.domain.timeline import in_order, legal_movements
 from shared.kernel.errors import FieldError
 from shared.kernel.mitgliedskoerperschaften import Traeger
 
@@ -111,9 +112,7 @@ def decide(
         history.registration, facts, providers=providers, recorded_at=recorded_at, day=day, touched=plan.touched
     )
     present, signed = _difference(history.movements, movements)
-    return Decision(
-        True, facts, present, plan.next_entry, plan.added, plan.amended, tuple(plan.cancelled), signed
-    )
+    return Decision(True, facts, present, plan.next_entry, plan.added, plan.amended, tuple(plan.cancelled), signed)
 
 
 class _Plan:

@@ -85,7 +85,10 @@ def amend_provider(provider: Provider, changes: Mapping[str, Any]) -> Provider:
 
 
 def check_stays(valid_to: date | None, last_day_in_use: date | None) -> None:
-    """Refuse a `valid_to` before the last day somebody stays (open stays up to today). Raises `ProviderInUseError`."""
+    """Refuse a `valid_to` before the last day somebody stays (open stays count up to today).
+
+    Raises `ProviderInUseError`.
+    """
     if valid_to is not None and last_day_in_use is not None and valid_to < last_day_in_use:
         raise ProviderInUseError(
             "Somebody stays at the provider after that day; valid_to may not be before the last day of a stay.",
@@ -104,7 +107,11 @@ def stays(movements: Sequence[Movement]) -> list[Stay]:
     found: list[Stay] = []
     for index, movement in enumerate(movements):
         end = _end(movements, index)
-        if movement.to is None or movement.to.provider_id is None or (end is not None and end < movement.effective_on):
+        if (
+            movement.to is None
+            or movement.to.provider_id is None
+            or (end is not None and end < movement.effective_on)
+        ):
             continue
         provider_id, first = movement.to.provider_id, movement.effective_on
         last = found[-1] if found else None

@@ -206,3 +206,43 @@ RULES: tuple[Rule, ...] = (
     Rule(Kind.ABGANG, tuple(Phase), Target.NONE, "§ 58 Abs. 1 Satz 3, § 220 Abs. 2, § 221 Abs. 6 und 7"),
 )  # fmt: skip
 """All rows. A pair of kind and phase without a row is refused; after an Abgang by death everything is."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A row with its conditions as bits: all of `needs` and none of `forbids` must be in the past."""
+
+    rule: Rule
+    needs: int
+    forbids: int
+
+
+def _compile() -> Mapping[Kind, Mapping[Phase | None, Mapping[Selector, CompiledRule]]]:
+    index: dict[Kind, dict[Phase | None, dict[Selector, CompiledRule]]] = {kind: {} for kind in Kind}
+    for rule in RULES:
+        needs = sum(PAST_BITS[condition.past] for condition in rule.conditions if condition.present)
+        forbids = sum(PAST_BITS[condition.past] for condition in rule.conditions if not condition.present)
+        for source in rule.sources:
+            for selector in rule.selectors:
+                row = index[rule.kind].setdefault(source, {})
+                assert selector not in row, "two rows for one kind, phase and selector"
+                row[selector] = CompiledRule(rule, needs, forbids)
+    return index
+
+
+RULE_INDEX = _compile()
+"""Kind -> phase it starts from -> value of the deciding attribute -> row."""
+
+
+def allowed_kinds(phase: Phase | None, past: int) -> tuple[Kind, ...]:
+    """The kinds that some attributes would make legal from this phase with this past (bits of `PAST_BITS`)."""
+    if past & PAST_BITS[Past.TOD]:
+        return ()
+    return tuple(
+        kind
+        for kind in Kind
+        if any(
+            past & row.needs == row.needs and not past & row.forbids
+            for row in RULE_INDEX[kind].get(phase, {}).values()
+        )
+    )
