@@ -1,7 +1,7 @@
 """The one question that every key figure asks of the movements, and the shape of its answer.
 
-A key figure is made of *terms*; a term is a measure (which movements count, and how) under an aggregate (flow over a
-span, stock on its last day, person-days over it, summed duration). Everything a figure needs is a sum of such terms.
+A key figure is made of *terms*; a term is a condition (which movements or stays count) under an aggregate (flow over
+a span, stock on its last day, person-days over it, summed duration). Everything a figure needs is a sum of such terms.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
+from services.metrics.domain.measures import CONDITIONS, Base, Condition, Stays
 from shared.kernel.mitgliedskoerperschaften import Traeger
 
 
@@ -39,12 +40,29 @@ class GroupBy(StrEnum):
 
 
 class Aggregate(StrEnum):
-    """How the rows of a measure are summed over a span."""
+    """How the movements of a condition are summed over a span.
+
+    FLOW: the signed movements of its days. STOCK: who is there on its last day. PERSON_DAYS: the stock of every day,
+    added up. DURATION: like FLOW, each movement with the days since its person entered the phase it ends.
+    """
 
     FLOW = "FLOW"
     STOCK = "STOCK"
     PERSON_DAYS = "PERSON_DAYS"
     DURATION = "DURATION"
+
+    @property
+    def base(self) -> Base:
+        """What is added up underneath."""
+        return _BASE_OF[self]
+
+
+_BASE_OF = {
+    Aggregate.FLOW: Base.FLOW,
+    Aggregate.STOCK: Base.STOCK,
+    Aggregate.PERSON_DAYS: Base.STOCK,
+    Aggregate.DURATION: Base.DURATION,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +83,34 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One measure under one aggregate. `cohort` confines RUECKKEHR flows to Übergänge of these days.
+    """One condition under one aggregate: by its name in `measures.CONDITIONS`, or a condition of its own.
 
-    With a cohort the flow is also put into months of comparison groups by the day of its Übergang.
+    `cohort` confines flows of RUECKKEHR to Übergänge of these days; they then always count by `effective_on`, and
+    belong to a comparison group by the month of their Übergang.
     """
 
-    measure: str
+    measure: str | Condition
     aggregate: Aggregate
     cohort: Span | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.condition, Stays) is not (self.aggregate.base is Base.STOCK):
+            raise ValueError(f"{self.aggregate} does not fit {self.measure}")
+        if self.cohort is not None and self.aggregate is not Aggregate.FLOW:
+            raise ValueError("only flows have a cohort")
+
+    @property
+    def condition(self) -> Condition:
+        """What counts. Raises `KeyError` for a name that is none."""
+        return CONDITIONS[self.measure] if isinstance(self.measure, str) else self.measure
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of a comparison group during whole months: a provider, or a Mitgliedskörperschaft for rows without one."""
+    """A member of a comparison group: a provider, or, for rows without one, a Mitgliedskörperschaft.
+
+    It counts during whole months: from the month of `valid_from` to that of `valid_to`, None = always.
+    """
 
     provider_id: UUID | None
     mitgliedskoerperschaft: str | None
@@ -112,7 +145,10 @@ class SumRequest:
 
 @dataclass(frozen=True, slots=True)
 class SumRow:
-    """One non-zero sum. `group` is "TOTAL", an AGS, a provider id or "OHNE_ANBIETER", a disability, "GROUP" or "BASE"."""
+    """One non-zero sum of a span and a term (their places in the request).
+
+    `group` is "TOTAL", an AGS, a provider id or "OHNE_ANBIETER", a disability, "GROUP" or "BASE".
+    """
 
     span: int
     term: int
