@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks [NAME …]`: run the benchmarks one after the other and write `docs/performance.md`.
 
-A benchmark is a module `bench_<name>.py` here with a function `measure() -> Section`. With names given, only those run
-and their result goes to standard output alone.
+A benchmark is a module `bench_<name>.py` here with a function `measure() -> Section`. With names, only those run
+and the result goes to standard output alone.
 """
 
 import sys
