@@ -131,7 +131,9 @@ class _Plan:
 
     def take(self, change: Change) -> None:
         if isinstance(change, Add):
-            fact = replace(change.fact, entry=self.next_entry)
+            fact = change.fact
+            if fact.entry != self.next_entry:
+                fact = replace(fact, entry=self.next_entry)
             self._touch(fact.fact_id, change.pointer, None)
             self.next_entry += 1
             self.added.append(fact)
