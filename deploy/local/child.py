@@ -3,7 +3,7 @@
 The starter holds the write end of our standard input. When that closes, however the starter died, the command gets
 SIGNAL and, 20 seconds later, SIGKILL. SIGTERM and SIGINT do the same. On Linux the command also gets SIGNAL when
 this process itself is killed. File descriptors that the starter passed on reach the command (`pass_fds`), so a lock
-on one of them is held as long as the command lives. The exit code is the command's.
+on one of them is held as long as the command lives. The exit code is the command's, or 128 + number of the signal.
 """
 
 import ctypes
@@ -78,7 +78,8 @@ def main(arguments: Sequence[str]) -> int:
     """Read `SIGNAL [USER] -- CMD …`."""
     split = arguments.index("--")
     name, *user = arguments[:split]
-    return supervise(arguments[split + 1 :], stop_signal=signal.Signals[name], user=user[0] if user else None)
+    code = supervise(arguments[split + 1 :], stop_signal=signal.Signals[name], user=user[0] if user else None)
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":

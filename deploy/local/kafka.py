@@ -67,6 +67,7 @@ class KafkaBroker:
     settings: Mapping[str, str] = field(default_factory=dict)
     heap: str = "512m"
     lock_seconds: float = 40
+    name: str = "kafka"
     _process: ChildProcess | None = None
 
     @property
@@ -111,6 +112,11 @@ class KafkaBroker:
         finally:
             os.close(lock)  # from here on it is held by the broker and its wrapper, and goes with them
         self._wait()
+
+    def ask_to_stop(self) -> None:
+        """Begin a controlled shutdown; returns at once."""
+        if self._process is not None:
+            self._process.ask_to_stop()
 
     def stop(self) -> None:
         """Controlled shutdown (about two seconds); returns when the JVM is gone."""

@@ -65,7 +65,9 @@ class PostgresServer:
     password: str
     options: Mapping[str, str] = field(default_factory=dict)
     inherit: Collection[int] = ()
+    name: str = "postgres"
     _process: ChildProcess | None = None
+    _stopping: bool = False
 
     def url(self, database: str, user: str = SUPERUSER, password: str | None = None) -> str:
         """The SQLAlchemy URL of a database for a role."""
@@ -104,16 +106,23 @@ class PostgresServer:
         """
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
+        self._stopping = False
         deadline = time.monotonic() + _START_SECONDS
         self._spawn()
         while not (self.running and self.answers()):
-            if time.monotonic() > deadline:
+            if self._stopping or time.monotonic() > deadline:
                 self.stop()
                 raise PostgresFailedError(self._last_words())
             if not self.running:
                 time.sleep(0.5)
                 self._spawn()
             time.sleep(0.05)
+
+    def ask_to_stop(self) -> None:
+        """Begin a fast shutdown, also of a server that is just starting in another thread; returns at once."""
+        self._stopping = True
+        if self._process is not None:
+            self._process.ask_to_stop()
 
     def stop(self) -> None:
         """Fast shutdown; returns when the postmaster is gone."""
