@@ -40,7 +40,8 @@ def _transitions() -> Iterator[str]:
     yield "| kind | with | from | to | conditions and defaults | basis |"
     yield "|---|---|---|---|---|---|"
     for rule in RULES:
-        yield f"| `{rule.kind}` | {_selectors(rule)} | {_sources(rule)} | {_target(rule)} | {_notes(rule)} | {rule.basis} |"
+        columns = (f"`{rule.kind}`", _selectors(rule), _sources(rule), _target(rule), _notes(rule), rule.basis)
+        yield f"| {' | '.join(columns)} |"
 
 
 def _selectors(rule: Rule) -> str:
