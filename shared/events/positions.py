@@ -1,8 +1,6 @@
 """Where a command went in the log: for writers that tell their caller the position of what was just written."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Self
 from uuid import UUID
 
 from sqlalchemy import text
@@ -21,24 +19,6 @@ _FIND = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRef:
-    """Names a command that wrote events: its Träger, its case or provider, the version after it."""
-
-    traeger: Traeger
-    key: UUID
-    key_version: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read what `str` wrote. Raises `ValueError`."""
-        traeger, key, key_version = text.split(".")
-        return cls(Traeger(traeger), UUID(key), int(key_version))
-
-    def __str__(self) -> str:
-        return f"{self.traeger.value}.{self.key}.{self.key_version}"
-
-
 async def position_of(connection: AsyncConnection, key: UUID, key_version: int) -> Position | None:
     """The last event of a command; `None` while it is not stamped (or if it wrote none)."""
     row = (await connection.execute(_FIND, {"key": key, "key_version": key_version})).one_or_none()
@@ -46,16 +26,16 @@ async def position_of(connection: AsyncConnection, key: UUID, key_version: int) 
 
 
 async def wait_until_stamped(
-    engine: AsyncEngine, watch: HeadWatch, command: CommandRef, *, seconds: float
+    engine: AsyncEngine, watch: HeadWatch, *, traeger: Traeger, key: UUID, key_version: int, seconds: float
 ) -> Position | None:
     """The position of a committed command, waiting for the stamper at most `seconds` (0: only look)."""
-    part = part_of(command.traeger, command.key)
+    part = part_of(traeger, key)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while True:
         seen = watch.heads[part].head if part in watch.heads else 0
-        async with tenant_transaction(engine, command.traeger, _SUBJECT) as connection:
-            position = await position_of(connection, command.key, command.key_version)
+        async with tenant_transaction(engine, traeger, _SUBJECT) as connection:
+            position = await position_of(connection, key, key_version)
         remaining = deadline - loop.time()
         if position is not None or remaining <= 0:
             return position
