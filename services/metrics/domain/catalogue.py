@@ -12,7 +12,7 @@ _BTHG = date(2018, 1, 1)
 
 _NTA = "Evaluation des Modells „neue Teilhabe am Arbeitsleben“ (nTA) 2020-2022"
 _UEBERGANG_LAW = "§ 219 Abs. 1, § 61 SGB IX"
-_ALTERNATIVE_LAW = "Richtlinien des LWL zum Budget für Arbeit, Teil II § 6; Richtlinien des LVR, Teil II"
+_ALTERNATIVE_LAW = "§ 185 SGB IX, LWL-Richtlinien Teil II § 6, LVR aktion inklusion Teil II"
 
 
 def _flow(measure: str, text: str, days: Days = Days.WINDOW) -> FigureTerm:
