@@ -49,8 +49,9 @@ class ReusedKeyError(DomainError):
 class Existing:
     """Finds what the path names before anything else of the request is judged."""
 
-    def __init__(self, find: Callable[[Exchange], Awaitable[Any]]) -> None:
+    def __init__(self, find: Callable[[Exchange], Awaitable[Any]], *, in_transaction: bool = True) -> None:
         self.find = find
+        self.in_transaction = in_transaction
 
     async def __call__(self, request: Request) -> Any:
         return request.scope[SCOPE_KEY].found
@@ -64,6 +65,12 @@ class _Key:
 class _IfMatch:
     async def __call__(self, request: Request) -> int:
         version: int = request.scope[SCOPE_KEY].version
+        return version
+
+
+class _IfMatchUnlessCreating:
+    async def __call__(self, request: Request) -> int | None:
+        version: int | None = request.scope[SCOPE_KEY].version
         return version
 
 
@@ -101,6 +108,7 @@ class Patience:
 
 KEY = _Key()
 IF_MATCH = _IfMatch()
+IF_MATCH_UNLESS_CREATING = _IfMatchUnlessCreating()
 TRANSACTION = _Transaction()
 
 IdempotencyKey = Annotated[str, Depends(KEY)]
@@ -108,6 +116,10 @@ IdempotencyKey = Annotated[str, Depends(KEY)]
 
 IfMatch = Annotated[int, Depends(IF_MATCH)]
 """The version the caller has read; compare it with `shared.http.etag.check_version`."""
+
+IfMatchUnlessCreating = Annotated[int | None, Depends(IF_MATCH_UNLESS_CREATING)]
+"""As `IfMatch`, for a PUT that may create: required only where `existing(...)` returned something, else None unless
+the caller sent one all the same (then nothing has that version)."""
 
 Transaction = Annotated[AsyncConnection, Depends(TRANSACTION)]
 """The transaction of the request, bound to the caller's Träger; it commits before the answer starts."""
@@ -120,6 +132,11 @@ def existing(find: Callable[[Exchange], Awaitable[Any]]) -> Any:
     lock the row. The endpoint gets what it returned. Every route with a parameter in its path needs one.
     """
     return Depends(Existing(find))
+
+
+def known(find: Callable[[Exchange], Awaitable[Any]]) -> Any:
+    """As `existing`, for what is known without the database: the route has no transaction on its account."""
+    return Depends(Existing(find, in_transaction=False))
 
 
 def streamed(*media_types: str, max_bytes: int | Callable[[Request], int]) -> Any:

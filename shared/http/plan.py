@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from shared.http.auth import ScopedBearer
 from shared.http.bodies import JSON, MAX_BODY_BYTES, MERGE_PATCH, FromJson, RequestModel
-from shared.http.guards import IF_MATCH, KEY, TRANSACTION, Existing, Patience, Streamed
+from shared.http.guards import IF_MATCH, IF_MATCH_UNLESS_CREATING, KEY, TRANSACTION, Existing, Patience, Streamed
 from shared.http.problems import problems
 
 TIME_LIMIT_SECONDS = 15.0
@@ -27,6 +27,7 @@ class Plan:
     max_bytes: int
     needs_key: bool
     needs_version: bool
+    needs_version_of_found: bool
     in_transaction: bool
     query_names: frozenset[str]
     time_limit_seconds: float | None
@@ -61,7 +62,8 @@ def plan_of(dependant: Dependant, *, path: str, methods: set[str]) -> Plan:
         max_bytes=MAX_BODY_BYTES,
         needs_key=needs_key,
         needs_version=IF_MATCH in calls,
-        in_transaction=needs_key or bool(found) or TRANSACTION in calls,
+        needs_version_of_found=IF_MATCH_UNLESS_CREATING in calls,
+        in_transaction=needs_key or any(one.in_transaction for one in found) or TRANSACTION in calls,
         query_names=frozenset(_query_names(dependant)),
         time_limit_seconds=None if stream else max([TIME_LIMIT_SECONDS, *patience]),
     )
@@ -73,8 +75,9 @@ def guard_responses(plan: Plan) -> dict[int | str, dict[str, Any]]:
     statuses += [401, 403] if plan.bearer else []
     statuses += [404] if plan.existing else []
     statuses += [413, 415] if plan.media_types else []
-    statuses += [400] if plan.needs_key or plan.needs_version or plan.reads_json else []
-    statuses += [428, 412] if plan.needs_version else []
+    conditional = plan.needs_version or plan.needs_version_of_found
+    statuses += [400] if plan.needs_key or conditional or plan.reads_json else []
+    statuses += [428, 412] if conditional else []
     statuses += [422]
     return problems(*sorted(statuses))
 
@@ -93,15 +96,15 @@ def guard_parameters(plan: Plan) -> list[dict[str, Any]]:
                 "example": "4b1f3c1e-5f3c-4a86-9d0e-1f0d6f1f2a77",
             }
         )
-    if plan.needs_version:
+    if plan.needs_version or plan.needs_version_of_found:
         parameters.append(
             {
                 "name": "If-Match",
                 "in": "header",
-                "required": True,
+                "required": plan.needs_version,
                 "description": "The ETag that was read; another version in between is refused with 412.",
                 "schema": {"type": "string", "maxLength": 12, "pattern": '^("(0|[1-9][0-9]{0,8})"|\\*)$'},
-                "example": '"1"',
+                **({"example": '"1"'} if plan.needs_version else {}),
             }
         )
     return parameters

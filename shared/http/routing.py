@@ -122,6 +122,8 @@ class _Work:
                 self.key = error  # it is said when its turn comes
 
     async def without_transaction(self) -> Response:
+        if self.plan.existing is not None:
+            self.exchange.found = await self.plan.existing.find(self.exchange)
         self._judge()
         return await self._respond()
 
@@ -180,8 +182,9 @@ class _Work:
                 raise too_large(plan.max_bytes)
         if isinstance(self.key, DomainError):
             raise self.key
-        if plan.needs_version:
-            self.exchange.version = expected_version(request.headers.get("if-match"))
+        header = request.headers.get("if-match")
+        if plan.needs_version or (plan.needs_version_of_found and (self.exchange.found is not None or header)):
+            self.exchange.version = expected_version(header)
 
     async def _respond(self) -> Response:
         request = self.exchange.request
