@@ -1,0 +1,1 @@
+"""Imports: stored bodies with their progress, and files read and written many at a time."""
