@@ -25,7 +25,7 @@ __all__ = ["KafkaBroker", "KafkaFailedError", "available"]
 _START_SECONDS = 120
 _FORMAT_SECONDS = 120
 _NODE = "1"
-_SETTINGS = {
+SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": _NODE,
     "inter.broker.listener.name": "BROKER",
@@ -145,7 +145,7 @@ class KafkaBroker:
     def _write_configuration(self) -> None:
         controller = f"127.0.0.1:{free_port()}"
         settings = {
-            **_SETTINGS,
+            **SETTINGS,
             "controller.quorum.voters": f"{_NODE}@{controller}",
             "listeners": f"BROKER://{self.bootstrap},CONTROLLER://{controller}",
             "advertised.listeners": f"BROKER://{self.bootstrap}",

@@ -1,6 +1,7 @@
 """The whole product on one machine: PostgreSQL, the issuer, three web processes, their workers, if asked Kafka."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -63,7 +64,6 @@ class LocalStack:
     lock: int
     notice: Callable[[str], None]
     kafka: bool = False
-    pid: int = 0
     supervisor: Supervisor = field(init=False)
     addresses: Addresses = field(init=False)
 
@@ -94,7 +94,7 @@ class LocalStack:
             self.supervisor.start(program)
         self._wait_until_ready()
         self.data.note_running(
-            Running(self.pid, self.addresses.issuer, self.addresses.urls, server.port, self.addresses.kafka)
+            Running(os.getpid(), self.addresses.issuer, self.addresses.urls, server.port, self.addresses.kafka)
         )
 
     def stop(self) -> None:
