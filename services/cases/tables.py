@@ -25,6 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.base import new_metadata
+from shared.db.idempotency import define_idempotency_table
+from shared.events.tables import define_log_tables
 
 metadata = new_metadata()
 
@@ -249,3 +251,6 @@ import_problem = Table(
     CheckConstraint("line >= 1", name="line"),
 )
 """Why a line of an import was refused; lines are counted from 1."""
+
+idempotency_key = define_idempotency_table(metadata)
+log = define_log_tables(metadata)

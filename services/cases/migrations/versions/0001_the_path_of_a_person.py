@@ -1,10 +1,12 @@
-"""Providers, files with their commands and facts, imports."""
+"""Providers, files with their commands and facts, imports; keys of requests and the event log."""
 
 from collections.abc import Iterable
 
 from alembic import op
 
 from shared.db.base import row_level_security
+from shared.db.idempotency import create_idempotency_table_v1
+from shared.events.tables import create_log_tables_v1, drop_log_tables_v1
 
 revision = "0001"
 down_revision = None
@@ -204,8 +206,12 @@ def upgrade() -> None:
             op.execute(statement)
     for statement in grants():
         op.execute(statement)
+    create_idempotency_table_v1(op, "cases")
+    create_log_tables_v1(op, "cases")
 
 
 def downgrade() -> None:
+    drop_log_tables_v1(op)
+    op.execute("DROP TABLE idempotency_key")
     for table in reversed(OWN_TABLES):
         op.execute(f"DROP TABLE {table}")

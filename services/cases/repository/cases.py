@@ -1,0 +1,219 @@
+"""Files: read whole with their facts, saved by one statement that a stale version leaves without effect."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.cases.domain.cell import Disability, Registration
+from services.cases.domain.commands import Decision, History
+from services.cases.domain.facts import Fact
+from services.cases.domain.movement import Movement
+from services.cases.repository.errors import ExternalRefTakenError
+from services.cases.repository.providers import SHARE_VALIDITY, validity_lock
+from services.cases.repository.rows import (
+    FACT_COLUMNS,
+    changed_rows,
+    decode_facts,
+    decode_movements,
+    encode_rows,
+    fact_of,
+    movement_of,
+)
+from shared.kernel.mitgliedskoerperschaften import Traeger
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A file as it is recorded now: what a command starts from. `history` has the version `version`."""
+
+    case_id: UUID
+    external_ref: str
+    version: int
+    recorded_at: datetime
+    history: History
+
+    @property
+    def registration(self) -> Registration:
+        """The attributes the case was registered with."""
+        return self.history.registration
+
+    def knows(self, fact_id: UUID) -> bool:
+        """Whether the case has this fact, or has had it."""
+        return fact_id in self.history.cancelled or any(fact.fact_id == fact_id for fact in self.history.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a command is entered: its act, the instant, who did it and why."""
+
+    act: str
+    recorded_at: datetime
+    subject: str
+    client_id: str
+    reason: str | None = None
+
+
+_LOAD = f"""
+    SELECT c.external_ref, c.payer_mk, c.residence_mk, c.disability, c.kombi, c.version, c.recorded_at,
+           (SELECT json_agg(json_build_array({FACT_COLUMNS}) ORDER BY f.effective_on, f.entry)
+            FROM fact AS f
+            WHERE f.tenant = c.tenant AND f.case_id = c.id AND f.to_version IS NULL)::text AS facts
+    FROM case_file AS c
+    WHERE c.tenant = :tenant AND c.id = :case_id
+    """  # noqa: S608 - a constant list of columns
+_READ = text(_LOAD)
+_READ_TO_CHANGE = text(_LOAD.replace("c.recorded_at,", f"c.recorded_at, {SHARE_VALIDITY},", 1))
+
+_MOVEMENTS_AS_KNOWN = text(
+    """
+    SELECT k.version,
+           (SELECT json_agg(f.movement ORDER BY f.effective_on, f.entry)
+            FROM fact AS f
+            WHERE f.tenant = :tenant AND f.case_id = :case_id AND NOT f.cancelled
+              AND f.from_version <= k.version AND (f.to_version IS NULL OR f.to_version > k.version)
+           )::text AS movements
+    FROM (SELECT max(version) AS version FROM command
+          WHERE tenant = :tenant AND case_id = :case_id AND recorded_at < :before) AS k
+    WHERE k.version IS NOT NULL
+    """
+)
+
+_REGISTER = text(
+    """
+    WITH registered AS (
+        INSERT INTO case_file (tenant, id, external_ref, payer_mk, residence_mk, disability, kombi, version,
+                               recorded_at)
+        VALUES (:tenant, :case_id, :external_ref, :payer_mk, :residence_mk, :disability, :kombi, 1, :recorded_at)
+        ON CONFLICT (tenant, external_ref) DO NOTHING
+        RETURNING tenant, id
+    )
+    INSERT INTO command (tenant, case_id, version, recorded_at, act, reason, subject, client_id)
+    SELECT tenant, id, 1, :recorded_at, 'REGISTER', NULL, :subject, :client_id FROM registered
+    """
+)
+
+# Where another command was faster, `moved` is empty and nothing below it is written. The new rows are joined to the
+# count of closed ones, so that a row is closed before its successor meets the unique index of present rows.
+_SAVE = text(
+    """
+    WITH moved AS (
+        UPDATE case_file SET version = :version + 1, recorded_at = :recorded_at
+        WHERE tenant = :tenant AND id = :case_id AND version = :version
+        RETURNING tenant, id, version
+    ), entered AS (
+        INSERT INTO command (tenant, case_id, version, recorded_at, act, reason, subject, client_id)
+        SELECT tenant, id, version, :recorded_at, :act, :reason, :subject, :client_id FROM moved
+    ), closed AS (
+        UPDATE fact SET to_version = moved.version
+        FROM moved
+        WHERE fact.tenant = moved.tenant AND fact.case_id = moved.id AND fact.to_version IS NULL
+          AND fact.fact_id = ANY(CAST(:closed AS uuid[]))
+        RETURNING fact.fact_id
+    ), written AS (
+        INSERT INTO fact (tenant, case_id, from_version, fact_id, entry, kind, effective_on, attributes, cancelled,
+                          origin, external_ref, movement, movement_recorded_at, to_phase, to_provider_id, to_payer_mk)
+        SELECT moved.tenant, moved.id, moved.version, r.fact_id, r.entry, r.kind, r.effective_on, r.attributes,
+               r.cancelled, r.origin, r.external_ref, r.movement, r.movement_recorded_at, r.to_phase,
+               r.to_provider_id, r.to_payer_mk
+        FROM moved, (SELECT count(*) FROM closed) AS done,
+             jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
+                 fact_id uuid, entry integer, kind text, effective_on date, attributes jsonb, cancelled boolean,
+                 origin text, external_ref text, movement jsonb, movement_recorded_at timestamptz, to_phase text,
+                 to_provider_id uuid, to_payer_mk text)
+    )
+    SELECT count(*) FROM moved
+    """
+)
+
+
+class CaseRepository:
+    """The files of one Träger, through a transaction that is bound to it."""
+
+    def __init__(self, connection: AsyncConnection, traeger: Traeger) -> None:
+        self._connection = connection
+        self._traeger = traeger
+
+    async def load(self, case_id: UUID, *, to_change: bool = False) -> CaseFile | None:
+        """A file with its present facts, all of one version, or None where the Träger has no such file.
+
+        `to_change` also takes the shared lock of `ProviderRepository.share_validity`. The file itself is not
+        locked: `save` finds out whether another command was faster.
+        """
+        parameters: dict[str, Any] = {"tenant": self._traeger.value, "case_id": case_id}
+        if to_change:
+            parameters |= validity_lock(self._traeger)
+        result = await self._connection.execute(_READ_TO_CHANGE if to_change else _READ, parameters)
+        row = result.one_or_none()
+        return None if row is None else _file_of(self._traeger, case_id, row)
+
+    async def movements_as_known(self, case_id: UUID, before: datetime) -> tuple[int, list[Movement]]:
+        """Version and movements as they were recorded before an instant; 0 and none before the registration."""
+        parameters = {"tenant": self._traeger.value, "case_id": case_id, "before": before}
+        row = (await self._connection.execute(_MOVEMENTS_AS_KNOWN, parameters)).one_or_none()
+        if row is None:
+            return 0, []
+        return row.version, [movement_of(stored) for stored in decode_movements(row.movements or "[]")]
+
+    async def register(self, case_id: UUID, external_ref: str, registration: Registration, entry: Entry) -> None:
+        """Write a new file with version 1. Raises `ExternalRefTakenError`."""
+        result = await self._connection.execute(
+            _REGISTER,
+            {
+                "tenant": self._traeger.value,
+                "case_id": case_id,
+                "external_ref": external_ref,
+                "payer_mk": registration.payer_mk,
+                "residence_mk": registration.residence_mk,
+                "disability": registration.disability.value,
+                "kombi": registration.kombi,
+                "recorded_at": entry.recorded_at,
+                "subject": entry.subject,
+                "client_id": entry.client_id,
+            },
+        )
+        if result.rowcount == 0:
+            raise ExternalRefTakenError("Another case of the Träger has this external_ref.")
+
+    async def save(self, file: CaseFile, decision: Decision, entry: Entry) -> bool:
+        """Write what a command changed as version `file.version + 1`; False if another command was faster."""
+        known = {fact.fact_id: fact for fact in file.history.facts}
+        written = {signed.movement.fact_id for signed in decision.signed if signed.sign > 0}
+        written |= {fact.fact_id for fact in (*decision.added, *decision.amended)}
+        rows = changed_rows(known, decision.facts, decision.movements, written=written, cancelled=decision.cancelled)
+        result = await self._connection.execute(
+            _SAVE,
+            {
+                "tenant": self._traeger.value,
+                "case_id": file.case_id,
+                "version": file.version,
+                "recorded_at": entry.recorded_at,
+                "act": entry.act,
+                "reason": entry.reason,
+                "subject": entry.subject,
+                "client_id": entry.client_id,
+                "closed": [row.fact_id for row in rows if row.fact_id in known],
+                "rows": encode_rows(rows),
+            },
+        )
+        return bool(result.scalar_one())
+
+
+def _file_of(traeger: Traeger, case_id: UUID, row: Row[Any]) -> CaseFile:
+    facts: list[Fact] = []
+    movements: list[Movement] = []
+    cancelled: list[UUID] = []
+    stored = decode_facts(row.facts) if row.facts is not None else []
+    for entry in stored:
+        if entry.movement is None:
+            cancelled.append(entry.fact_id)
+        else:
+            facts.append(fact_of(entry))
+            movements.append(movement_of(entry.movement))
+    registration = Registration(row.payer_mk, row.residence_mk, Disability(row.disability), row.kombi)
+    next_entry = 1 + max((entry.entry for entry in stored), default=0)
+    history = History(traeger, registration, facts, movements, next_entry, frozenset(cancelled))
+    return CaseFile(case_id, row.external_ref, row.version, row.recorded_at, history)
