@@ -4,7 +4,7 @@ from importlib.resources import files
 
 from alembic import command, context
 from alembic.config import Config
-from sqlalchemy import MetaData, create_engine, pool, text
+from sqlalchemy import Connection, MetaData, create_engine, pool, text
 
 _LOCK = 7_311_554_203_918_001  # any constant; the lock is taken per database
 
@@ -42,4 +42,13 @@ def run_environment(metadata: MetaData) -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+        _let_services_read_revision(connection)
     engine.dispose()
+
+
+def _let_services_read_revision(connection: Connection) -> None:
+    """Readiness compares the revision with the one the code was written for, so the other roles may read it."""
+    owner: str = connection.execute(text("SELECT current_user")).scalar_one()
+    service = owner.removesuffix("_owner")
+    connection.execute(text(f'GRANT SELECT ON alembic_version TO "{service}_app", "{service}_worker"'))
+    connection.commit()

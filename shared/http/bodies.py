@@ -11,8 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from shared.kernel.errors import Category, DomainError, FieldError
@@ -58,11 +57,10 @@ class FromJson:
     """Marks a body whose annotation is validated straight from the bytes, in JSON mode."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.json_schema(handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        inner: CoreSchema = schema["schema"]
-        return handler(inner)
+        # Named twice, the model stays a schema of its own in the document instead of being written out in place.
+        return core_schema.json_or_python_schema(
+            json_schema=handler(source), python_schema=core_schema.json_schema(handler(source))
+        )
 
 
 def media_type_of(request: Request) -> str:

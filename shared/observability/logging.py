@@ -44,9 +44,14 @@ def configure_logging(service: str, *, level: int = logging.INFO, stream: TextIO
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
-    """The logger of this process: `get_logger().info("stamped", count=12)`."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    """The logger of this process: `get_logger().info("stamped", count=12)`. Silent until logging is configured."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger() if structlog.is_configured() else _silent
     return logger
+
+
+_silent: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+    structlog.ReturnLogger(), processors=[], wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+)
 
 
 def only_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
