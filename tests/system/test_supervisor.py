@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -190,16 +189,3 @@ def test_the_lock_is_not_held_by_programs_that_did_not_inherit_it(tmp_path: Path
     os.close(held)
     assert not lock.held(tmp_path)
     stranger.stop()
-
-
-def test_ports(tmp_path: Path) -> None:
-    from deploy.local.stack import DEFAULT_PORTS, choose_ports
-
-    said: list[str] = []
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(CommandFailedError, match=f"port {port}, asked for metrics, is taken"):
-            choose_ports({"metrics": port}, said.append)
-    assert list(DEFAULT_PORTS) == list(choose_ports({}, said.append))
