@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,10 +17,14 @@ from shared.kernel.mitgliedskoerperschaften import Traeger
 MAX_EVENT_BYTES = 900_000
 """Below `max.message.bytes` of the topics (1 MiB), so that the relay can carry everything that was committed."""
 
-_INSERT = text(
+_INSERT = text(  # one JSON document: several times faster than a statement per row
     "INSERT INTO outbox_in (tenant, part, key, key_version, recorded_at, event_ids, types, bodies)"
-    " VALUES (:tenant, :part, :key, :key_version, :recorded_at, :event_ids, :types, :bodies)"
+    " SELECT tenant, part, key, key_version, recorded_at, event_ids, types, bodies"
+    " FROM ROWS FROM (json_to_recordset(CAST(:rows AS json)) AS (tenant text, part smallint, key uuid,"
+    " key_version integer, recorded_at timestamptz, event_ids uuid[], types text[], bodies text[])) WITH ORDINALITY"
+    " AS given (tenant, part, key, key_version, recorded_at, event_ids, types, bodies, place) ORDER BY place"
 )
+_encoder = msgspec.json.Encoder()
 
 
 class EventTooLargeError(DomainError):
@@ -49,7 +54,7 @@ async def append(connection: AsyncConnection, *commands: OutboxCommand) -> None:
     """Write commands in their order; those without events leave nothing. Raises `EventTooLargeError`."""
     rows = [_row(command) for command in commands if command.events]
     if rows:
-        await connection.execute(_INSERT, rows)
+        await connection.execute(_INSERT, {"rows": _encoder.encode(rows).decode()})
 
 
 def _row(command: OutboxCommand) -> dict[str, object]:
