@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from itertools import groupby
 
 from services.metrics.domain.groups import BASE, TOTAL
 from services.metrics.domain.periods import first_of_month, last_of_month
@@ -62,12 +60,6 @@ def check_members(members: Sequence[Member]) -> None:
         raise InvalidComparisonGroupError("Some members are not valid.", errors=faults)
 
 
-def distinct(members: Sequence[Member]) -> tuple[Member, ...]:
-    """The same set of members and months with nobody twice on one day: ranges that meet become one."""
-    ordered = sorted(members, key=lambda member: (_key(member), member.valid_from or date.min))
-    return tuple(merged for _, same in groupby(ordered, key=_key) for merged in _merged(list(same)))
-
-
 def _faults(member: Member, pointer: str) -> Iterator[FieldError]:
     if (member.provider_id is None) == (member.mitgliedskoerperschaft is None):
         yield FieldError(pointer, "one-of", "name either provider_id or mitgliedskoerperschaft, not both")
@@ -80,27 +72,3 @@ def _faults(member: Member, pointer: str) -> Iterator[FieldError]:
         yield FieldError(f"{pointer}/valid_to", "whole-months", "the last day of a month, or null")
     if member.valid_from is not None and member.valid_to is not None and member.valid_to < member.valid_from:
         yield FieldError(f"{pointer}/valid_to", "order", "not before valid_from")
-
-
-def _key(member: Member) -> tuple[str, str]:
-    return str(member.provider_id or ""), member.mitgliedskoerperschaft or ""
-
-
-def _merged(members: Sequence[Member]) -> Iterator[Member]:
-    current = members[0]
-    for member in members[1:]:
-        if _meets(current.valid_to, member.valid_from):
-            current = _extended(current, member.valid_to)
-        else:
-            yield current
-            current = member
-    yield current
-
-
-def _meets(valid_to: date | None, valid_from: date | None) -> bool:
-    return valid_to is None or valid_from is None or (valid_from - valid_to).days <= 1
-
-
-def _extended(member: Member, valid_to: date | None) -> Member:
-    last = None if member.valid_to is None or valid_to is None else max(member.valid_to, valid_to)
-    return Member(member.provider_id, member.mitgliedskoerperschaft, member.valid_from, last)

@@ -1,6 +1,6 @@
 """The one way from a definition to numbers: which sums to ask for, and how their answers become rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -134,13 +134,17 @@ def _cohort_of(term: FigureTerm, days: Layout, reach: Reach) -> Span | None:
     if term.days is not Days.SINCE_COHORT:
         return None
     assert days.cohort is not None, "a term of a cohort needs the cohort"
-    return cut(days.cohort.first, min(days.cohort.last, reach.last))
+    return cut(max(days.cohort.first, NO_FACT_BEFORE), min(days.cohort.last, reach.last))
 
 
 class Table:
-    """The two numbers of every group in every period, filled from the answers."""
+    """The two numbers of every group in every period, filled from the answers.
 
-    def __init__(self, periods: int) -> None:
+    `called` tells how the answer calls a group of the sums.
+    """
+
+    def __init__(self, periods: int, called: Callable[[str], str] = str) -> None:
+        self._called = called
         self._sums: list[dict[str, dict[Side, int]]] = [{} for _ in range(periods)]
         self._whole: list[dict[Side, int]] = [{} for _ in range(periods)]
 
@@ -148,12 +152,13 @@ class Table:
         """Put the answers of one request in their places."""
         for row in rows:
             for period, side in inquiry.uses.get((row.span, row.term), ()):
-                place = self._whole[period] if inquiry.whole else self._sums[period].setdefault(row.group, {})
+                group = self._called(row.group)
+                place = self._whole[period] if inquiry.whole else self._sums[period].setdefault(group, {})
                 place[side] = place.get(side, 0) + row.value
 
-    def found(self, period: int) -> Iterator[str]:
+    def found(self, period: int) -> list[str]:
         """The groups of a period that are not zero."""
-        return (group for group, sums in self._sums[period].items() if any(sums.values()))
+        return [group for group, sums in self._sums[period].items() if any(sums.values())]
 
     def of(self, period: int, group: str, side: Side) -> int:
         """One number; 0 where nothing was found."""

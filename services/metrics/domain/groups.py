@@ -1,10 +1,9 @@
 """The rows of an answer: which groups stand in it although nothing happened there, their order and their names."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from uuid import UUID
 
 from services.metrics.domain.sums import GroupBy
 from shared.kernel.mitgliedskoerperschaften import BY_AGS, OUTSIDE, Traeger, of_traeger
@@ -39,7 +38,7 @@ _PART_OF_COMPARISON = "GROUP"
 class KnownProvider:
     """A WfbM or anderer Leistungsanbieter as the last event told of it; days inclusive, None = open."""
 
-    id: UUID
+    id: str
     name: str
     valid_from: date
     valid_to: date | None
@@ -66,19 +65,27 @@ class Roster:
     providers: Sequence[KnownProvider] = ()
     compared: ComparedGroup | None = None
 
-    def groups(self, first: date, last: date, found: Collection[str]) -> list[str]:
-        """The rows of one period in their order; `found` are the groups whose sums are not zero.
+    def always(self, first: date, last: date) -> list[str]:
+        """The rows that a period has whatever happened in it.
 
         `first` to `last` are the days that make a provider stand in the answer (the window before it is cut, for
         pure stock figures its last day alone).
         """
-        if self.group_by is GroupBy.TOTAL:
-            return [TOTAL]
+        if self.group_by is GroupBy.PROVIDER:
+            return [provider.id for provider in self.providers if provider.valid_between(first, last)]
+        if self.group_by is GroupBy.MITGLIEDSKOERPERSCHAFT:
+            return [entry.ags for entry in of_traeger(self.traeger)]
         if self.group_by is GroupBy.DISABILITY:
             return list(DISABILITIES)
         if self.group_by is GroupBy.COMPARISON_GROUP:
             return [self._compared.id, BASE]
-        return sorted({*self._always(first, last), *found})
+        return [TOTAL]
+
+    def groups(self, always: Sequence[str], found: Iterable[str]) -> Sequence[str]:
+        """All rows of a period in their order; `found` are the groups whose sums are not zero."""
+        if self.group_by in (GroupBy.PROVIDER, GroupBy.MITGLIEDSKOERPERSCHAFT):
+            return sorted({*always, *found})
+        return always
 
     def names(self) -> dict[str, str]:
         """The name of every group that can stand in the answer; a provider nobody told us about has none."""
@@ -89,7 +96,7 @@ class Roster:
         if self.group_by is GroupBy.COMPARISON_GROUP:
             return {self._compared.id: self._compared.title, BASE: _BASE_NAME}
         if self.group_by is GroupBy.PROVIDER:
-            known = {str(provider.id): provider.name for provider in self.providers}
+            known = {provider.id: provider.name for provider in self.providers}
             return {**known, WITHOUT_PROVIDER: _WITHOUT_PROVIDER_NAME}
         return {**{ags: entry.name for ags, entry in BY_AGS.items()}, OUTSIDE: _OUTSIDE_NAME}
 
@@ -99,16 +106,7 @@ class Roster:
             return group
         return self._compared.id if group == _PART_OF_COMPARISON else BASE
 
-    def least_rows(self, windows: Iterable[tuple[date, date]]) -> int:
-        """How many rows the answer has at least, before anything is summed."""
-        return sum(len(self.groups(first, last, ())) for first, last in windows)
-
     @property
     def _compared(self) -> ComparedGroup:
         assert self.compared is not None, "a comparison needs its group"
         return self.compared
-
-    def _always(self, first: date, last: date) -> Iterable[str]:
-        if self.group_by is GroupBy.MITGLIEDSKOERPERSCHAFT:
-            return (entry.ags for entry in of_traeger(self.traeger))
-        return (str(provider.id) for provider in self.providers if provider.valid_between(first, last))

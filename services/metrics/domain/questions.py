@@ -8,6 +8,7 @@ from services.metrics.domain.periods import Period, last_completed_quarter, seri
 from services.metrics.domain.sums import Attribution, DateBasis, Filters, GroupBy
 from services.metrics.domain.windows import DEFAULT_SINCE, Reach, Window, first_day, horizon
 from shared.kernel.errors import FieldError, InvalidError
+from shared.kernel.mitgliedskoerperschaften import BY_AGS, OUTSIDE
 
 MAX_ROWS = 10_000
 UNCONFINED = Filters()
@@ -69,6 +70,11 @@ class WindowChoice:
 def parameter(name: str) -> str:
     """How a problem points to a query parameter."""
     return f"/query/{name}"
+
+
+def unknown(name: str, message: str) -> UnknownValueError:
+    """A refusal of a value that names nothing."""
+    return UnknownValueError(message, errors=[FieldError(parameter(name), "unknown-value", message)])
 
 
 def refuse(name: str, code: str, message: str) -> ParametersError:
@@ -160,6 +166,9 @@ def without_disability(filters: Filters) -> Filters:
 
 
 def _grouping_faults(grouping: Grouping) -> Iterator[FieldError]:
+    ags = grouping.filters.mitgliedskoerperschaft
+    if ags is not None and ags not in BY_AGS and ags != OUTSIDE:
+        yield FieldError(parameter("mitgliedskoerperschaft"), "unknown-ags", "one of the 53 AGS, or 99999")
     if grouping.attribution is not Attribution.PROVIDER:
         only = "only with attribution=PROVIDER"
         if grouping.group_by in (GroupBy.PROVIDER, GroupBy.COMPARISON_GROUP):
