@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from services.cases.domain.cell import Cell, Disability, Phase, Place
 from services.cases.domain.commands import MAX_FACTS, Add, Amend, Cancel, Change
@@ -102,9 +103,9 @@ class CorrectionChange(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
-    add: NewMovement | None = None
-    amend: AmendedFact | None = None
-    cancel: NamedFact | None = None
+    add: NewMovement | SkipJsonSchema[None] = None
+    amend: AmendedFact | SkipJsonSchema[None] = None
+    cancel: NamedFact | SkipJsonSchema[None] = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
