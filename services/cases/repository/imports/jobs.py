@@ -152,7 +152,7 @@ class ImportRepository:
         return None if row is None else _job_of(row)
 
     async def claim(self) -> ImportJob | None:
-        """The import whose turn it is, locked until the end of the transaction; None if there is none or it is taken."""
+        """The import whose turn it is, locked until the end of the transaction; None: no import, or it is taken."""
         row = (await self._connection.execute(_CLAIM, {"tenant": self._tenant})).one_or_none()
         return None if row is None else _job_of(row)
 
@@ -203,7 +203,7 @@ class ImportRepository:
         return row.first_byte, row.body
 
     async def behind_newline(self, import_id: UUID, piece: int) -> int | None:
-        """The place behind the first newline in the pieces after the one at offset `piece`; None where none follows."""
+        """The place behind the first newline in the pieces after the one at offset `piece`; None: no newline."""
         found: int | None = (
             await self._connection.execute(_NEXT_NEWLINE, {"tenant": self._tenant, "id": import_id, "piece": piece})
         ).scalar_one_or_none()
