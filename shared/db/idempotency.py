@@ -1,17 +1,23 @@
 """Idempotency keys: the answer to a request is kept in the transaction that did its work.
 
-Two statements per request: the look-up rides with the binding of the transaction to its Träger, the insert comes
-last. There is no claim beforehand: of two equal requests at once both work, the second waits at the primary key of
-this table until the first has committed, then gives its own work up and finds the answer of the first.
+Two statements per request, and no round trip of their own: the look-up rides with the binding of the transaction to
+its Träger, the insert with the commit. There is no claim beforehand: of two equal requests at once both work, the
+second waits at the primary key of this table until the first has committed, then gives its own work up and finds
+the answer of the first.
+
+These statements go past SQLAlchemy to the driver, for they are part of every request (`docs/decisions/`).
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
+from psycopg import AsyncClientCursor
+from psycopg import AsyncConnection as DriverConnection
+from psycopg.errors import UniqueViolation
 from sqlalchemy import (
     Column,
     DateTime,
@@ -109,28 +115,27 @@ def create_idempotency_table_v1(op: Operations, service: str) -> None:
 
 
 # Both OFFSET 0 keep the sub-selects apart: the row is looked for after the tenant is set, for it is what RLS asks.
-_BIND_AND_LOOK_UP = text(
-    """
+_BIND_AND_LOOK_UP = """
     SELECT found.fingerprint, found.status, found.headers, found.body, found.command_key, found.command_version
     FROM (
-        SELECT set_config('app.tenant_id', :tenant, true) AS tenant, set_config('app.subject', :subject, true)
+        SELECT set_config('app.tenant_id', %(tenant)s, true) AS tenant, set_config('app.subject', %(subject)s, true)
         OFFSET 0
     ) AS bound
     LEFT JOIN LATERAL (
         SELECT * FROM idempotency_key AS k
-        WHERE k.tenant = bound.tenant AND k.client_id = :client_id AND k.key = :key OFFSET 0
+        WHERE k.tenant = bound.tenant AND k.client_id = %(client_id)s AND k.key = %(key)s OFFSET 0
     ) AS found ON true
-    """
-)
+"""
 
-_REMEMBER = text(
-    """
+_BIND = "SELECT set_config('app.tenant_id', %(tenant)s, true), set_config('app.subject', %(subject)s, true)"
+
+_REMEMBER_AND_COMMIT = """
     INSERT INTO idempotency_key (tenant, client_id, key, fingerprint, status, headers, body,
                                  command_key, command_version, created_at)
-    VALUES (:tenant, :client_id, :key, :fingerprint, :status, :headers, :body, :command_key, :command_version, :at)
-    ON CONFLICT DO NOTHING
-    """
-)
+    VALUES (%(tenant)s, %(client_id)s, %(key)s, %(fingerprint)s, %(status)s, %(headers)s, %(body)s,
+            %(command_key)s, %(command_version)s, %(at)s);
+    COMMIT
+"""
 
 _PURGE = text(
     """
@@ -141,39 +146,65 @@ _PURGE = text(
 )
 
 
+async def bind(connection: AsyncConnection, *, traeger: Traeger, subject: str) -> None:
+    """Bind the transaction like `shared.db.engine.bind_tenant`."""
+    await driver_of(connection).execute(_BIND, {"tenant": traeger.value, "subject": subject})
+
+
 async def bind_and_look_up(
     connection: AsyncConnection, *, traeger: Traeger, subject: str, client_id: str, key: str
 ) -> StoredAnswer | None:
-    """Bind the transaction like `bind_tenant` and bring the answer that is kept for a key, in one statement."""
+    """Bind the transaction and bring the answer that is kept for a key, in one statement."""
     parameters = {"tenant": traeger.value, "subject": subject, "client_id": client_id, "key": key}
-    row = (await connection.execute(_BIND_AND_LOOK_UP, parameters)).one()
-    if row.fingerprint is None:
+    cursor = await driver_of(connection).execute(_BIND_AND_LOOK_UP, parameters)
+    row = await cursor.fetchone()
+    assert row is not None, "the outer join always has one row"
+    fingerprint, status, headers, body, command_key, command_version = row
+    if fingerprint is None:
         return None
-    command = None if row.command_key is None else CommandPlace(row.command_key, row.command_version)
-    headers = tuple((name, value) for name, value in json.loads(row.headers))
-    return StoredAnswer(bytes(row.fingerprint), row.status, headers, bytes(row.body), command)
+    command = None if command_key is None else CommandPlace(command_key, command_version)
+    pairs = tuple((name, value) for name, value in json.loads(headers))
+    return StoredAnswer(bytes(fingerprint), status, pairs, bytes(body), command)
 
 
-async def remember(
+async def commit(connection: AsyncConnection) -> None:
+    """Commit what `bind` or `bind_and_look_up` have begun."""
+    await driver_of(connection).commit()
+
+
+async def remember_and_commit(
     connection: AsyncConnection, answer: StoredAnswer, *, traeger: Traeger, client_id: str, key: str, at: datetime
 ) -> bool:
-    """Keep an answer; False if an equal request has been faster (this one must then be rolled back)."""
-    result = await connection.execute(
-        _REMEMBER,
-        {
-            "tenant": traeger.value,
-            "client_id": client_id,
-            "key": key,
-            "fingerprint": answer.fingerprint,
-            "status": answer.status,
-            "headers": json.dumps(_pairs(answer.headers)),
-            "body": answer.body,
-            "command_key": answer.command and answer.command.key,
-            "command_version": answer.command and answer.command.version,
-            "at": at,
-        },
-    )
-    return result.rowcount == 1
+    """Keep an answer and commit. False: an equal request has been faster, and nothing of this one is left."""
+    parameters = {
+        "tenant": traeger.value,
+        "client_id": client_id,
+        "key": key,
+        "fingerprint": answer.fingerprint,
+        "status": answer.status,
+        "headers": json.dumps(_pairs(answer.headers)),
+        "body": answer.body,
+        "command_key": answer.command and answer.command.key,
+        "command_version": answer.command and answer.command.version,
+        "at": at,
+    }
+    driver = driver_of(connection)
+    try:
+        await AsyncClientCursor(driver).execute(_REMEMBER_AND_COMMIT, parameters)
+    except UniqueViolation as violation:
+        if violation.diag.constraint_name != "pk_idempotency_key":
+            raise
+        await driver.rollback()
+        return False
+    return True
+
+
+def driver_of(connection: AsyncConnection) -> DriverConnection[Any]:
+    """The connection of psycopg under one of SQLAlchemy. What is begun here must be ended here."""
+    assert connection.sync_connection is not None, "the connection is open"
+    driver = connection.sync_connection.connection.driver_connection
+    assert isinstance(driver, DriverConnection)
+    return driver
 
 
 async def purge_expired(connection: AsyncConnection, now: datetime) -> int:

@@ -11,7 +11,9 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
+from psycopg import Error as DriverError
+from psycopg import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -157,6 +159,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(SQLAlchemyError, _on_database_error)
+    app.add_exception_handler(DriverError, _on_database_error)
 
 
 async def _on_domain_error(request: Request, error: Exception) -> Response:
@@ -179,21 +182,19 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def _on_database_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, SQLAlchemyError)
     if not is_passing(error):
         raise error
     return response_for(request, TooSlowError("The database does not answer in time; try the same request again."))
 
 
-def is_passing(error: SQLAlchemyError) -> bool:
+def is_passing(error: BaseException) -> bool:
     """Whether a failure of the database is one of connection or time, not of the statement."""
-    if isinstance(error, PoolTimeoutError | InterfaceError):
+    if isinstance(error, PoolTimeoutError):
         return True
-    if not isinstance(error, DBAPIError):
-        return False
-    state = getattr(error.orig, "sqlstate", None)
+    fault = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(fault, "sqlstate", None)
     if state is None:
-        return error.connection_invalidated or type(error.orig).__name__ in ("OperationalError", "ConnectionTimeout")
+        return isinstance(fault, OperationalError | InterfaceError)
     return state in _PASSING_STATES or state[:2] in ("08", "57")
 
 

@@ -16,8 +16,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
-from shared.db.engine import bind_tenant
-from shared.db.idempotency import StoredAnswer, bind_and_look_up, remember
+from shared.db.idempotency import StoredAnswer, bind, bind_and_look_up, commit, remember_and_commit
 from shared.http.bodies import (
     BodyStream,
     check_characters,
@@ -154,14 +153,15 @@ class _Work:
             if response.status_code >= 400:
                 return response
             if self.worked and isinstance(self.key, str):
-                await self._remember(connection, self.key, response)
-            await connection.commit()
+                await self._remember_and_commit(connection, self.key, response)
+            else:
+                await commit(connection)
             return response
 
     async def _bind(self, connection: AsyncConnection) -> StoredAnswer | None:
         caller = self.exchange.principal
         if not isinstance(self.key, str):
-            await bind_tenant(connection, caller.own_traeger, caller.subject)
+            await bind(connection, traeger=caller.own_traeger, subject=caller.subject)
             return None
         return await bind_and_look_up(
             connection, traeger=caller.own_traeger, subject=caller.subject, client_id=caller.client_id, key=self.key
@@ -214,13 +214,13 @@ class _Work:
         response.headers[REPLAYED_HEADER] = "true"
         return response
 
-    async def _remember(self, connection: AsyncConnection, key: str, response: Response) -> None:
+    async def _remember_and_commit(self, connection: AsyncConnection, key: str, response: Response) -> None:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
         answer = StoredAnswer(
             await self._fingerprint(), response.status_code, headers, bytes(response.body), self.exchange.command
         )
         caller, at = self.exchange.principal, self.exchange.state.clock.now()
-        if not await remember(
+        if not await remember_and_commit(
             connection, answer, traeger=caller.own_traeger, client_id=caller.client_id, key=key, at=at
         ):
             raise _KeyTakenError
