@@ -15,7 +15,9 @@ run: .venv/.run ## start everything, load the nTA scenario, print the key figure
 	@$(BIN)/teilhabe up $(ARGS)
 
 test: static unit ## everything CI runs: style, types, imports, all tests (a real Kafka where Java and Maven exist)
+	@rm -rf .local/operations
 	$(PYTEST) -n 2 --dist loadfile -rs --durations 10 tests --ignore tests/unit --ignore tests/benchmarks
+	$(BIN)/python -m tests.operations
 
 check: test ## the same as CI
 
