@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -79,6 +80,12 @@ movement = Table(
     Index("ix_movement_tenant_effective_on", "tenant", "effective_on"),
     Index("ix_movement_tenant_basis_on", "tenant", "basis_on"),
     Index("ix_movement_tenant_recorded_on", "tenant", "recorded_on"),
+    Index(
+        "ix_movement_tenant_uebergang_on",
+        "tenant",
+        "uebergang_on",
+        postgresql_where=text("uebergang_on IS NOT NULL"),
+    ),
 )
 """One signed movement per row. `basis_on` is the day of the decision, or `effective_on` where there was none;
 `recorded_at` is the `time` of the event (of the command that added or took back), `recorded_on` its day in Berlin."""
@@ -144,7 +151,7 @@ cube_mark = Table(
     Column("seq", BigInteger, nullable=False),
     PrimaryKeyConstraint("source", "part"),
 )
-"""Up to which number the movements of a part are in the cube."""
+"""Up to which number the movements of a part are in the cube; one row for every source and part from the start."""
 
 comparison_group = Table(
     "comparison_group",

@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from shared.contracts.parts import PARTS
 from shared.db.base import row_level_security
 from shared.events.tables import create_consumer_tables_v1, drop_consumer_tables_v1
 
@@ -54,6 +55,7 @@ CREATE TABLE movement (
     "CREATE INDEX ix_movement_tenant_effective_on ON movement (tenant, effective_on)",
     "CREATE INDEX ix_movement_tenant_basis_on ON movement (tenant, basis_on)",
     "CREATE INDEX ix_movement_tenant_recorded_on ON movement (tenant, recorded_on)",
+    "CREATE INDEX ix_movement_tenant_uebergang_on ON movement (tenant, uebergang_on) WHERE uebergang_on IS NOT NULL",
     """
 CREATE TABLE provider (
     no integer GENERATED ALWAYS AS IDENTITY (START WITH 100000),
@@ -113,11 +115,19 @@ CREATE TABLE comparison_group (
 """,
 )
 
+SOURCES = 2
+
+MARKS = f"""
+INSERT INTO cube_mark
+SELECT source, part, 0 FROM generate_series(1, {SOURCES}) AS source, generate_series(0, {PARTS - 1}) AS part
+"""  # noqa: S608 - constants
+
 GRANTS = (
     "GRANT SELECT ON movement, provider, cube, cube_mark TO metrics_app",
     "GRANT SELECT, INSERT ON comparison_group TO metrics_app",
     "GRANT SELECT, INSERT ON movement TO metrics_worker",
-    "GRANT SELECT, INSERT, UPDATE ON provider, cube, cube_mark TO metrics_worker",
+    "GRANT SELECT, INSERT, UPDATE ON provider, cube TO metrics_worker",
+    "GRANT SELECT, UPDATE ON cube_mark TO metrics_worker",
 )
 
 
@@ -127,6 +137,7 @@ def upgrade() -> None:
     for table in ("movement", "provider", "cube", "comparison_group"):
         for statement in row_level_security(table):
             op.execute(statement)
+    op.execute(MARKS)
     for statement in GRANTS:
         op.execute(statement)
     create_consumer_tables_v1(op, "metrics")

@@ -1,0 +1,58 @@
+"""The cube as SQL: which rows movements add to it, by months and by years."""
+
+from services.metrics.domain.measures import MEASURES, Base, Moves
+from services.metrics.domain.sums import Attribution
+from services.metrics.repository.codes import BOTH_BASES, DECIDED_ONLY, EFFECTIVE_ONLY, MONTHS, NO_COHORT, YEARS
+from services.metrics.repository.expansion import coded, contributions
+
+CUBE_KEY = "tenant, measure, attribution, grain, month, recorded_month, key, disability, basis, cohort_month"
+
+_CARRIED = ("tenant", "effective_month", "decided_month", "recorded_month", "uebergang_month")
+_COHORT_CODES = ", ".join(
+    str(measure.number)
+    for measure in MEASURES
+    if isinstance(measure.condition, Moves) and measure.condition.uebergang_phases is not None
+)
+_STOCK_CODES = ", ".join(str(measure.number) for measure in MEASURES if measure.base is Base.STOCK)
+
+
+def _month(column: str) -> str:
+    return f"(date_part('year', {column}) * 12 + date_part('month', {column}) - 1)::smallint"
+
+
+def cube_rows(source: str) -> str:
+    """The SELECT of the rows (`CUBE_KEY`, net, moment) that the movements of `source` add to the cube.
+
+    Stays count on `effective_on`. A flow whose two dates fall in different months has a row for each date basis.
+    """
+    return f"""
+        WITH movements AS MATERIALIZED (
+            SELECT moved.*, {_month("effective_on")} AS effective_month, {_month("basis_on")} AS decided_month,
+                {_month("recorded_on")} AS recorded_month, {_month("uebergang_on")} AS uebergang_month
+            FROM {source} AS moved
+        ),
+        effect AS ({contributions("movements", coded(MEASURES), tuple(Attribution), _CARRIED)}),
+        monthly AS MATERIALIZED (
+            SELECT tenant, code, attribution, by.month, recorded_month, key, disability, by.basis,
+                CASE WHEN code IN ({_COHORT_CODES}) THEN uebergang_month ELSE {NO_COHORT} END AS cohort_month,
+                sum(net)::bigint AS net, sum(moment)::bigint AS moment
+            FROM effect
+            CROSS JOIN LATERAL (SELECT code IN ({_STOCK_CODES}) OR effective_month = decided_month) AS same (month)
+            CROSS JOIN LATERAL (VALUES
+                ({BOTH_BASES}::smallint, effective_month, same.month),
+                ({EFFECTIVE_ONLY}::smallint, effective_month, NOT same.month),
+                ({DECIDED_ONLY}::smallint, decided_month, NOT same.month)) AS by (basis, month, applies)
+            WHERE by.applies
+            GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+        )
+        SELECT tenant, code AS measure, attribution, {MONTHS}::smallint AS grain, month, recorded_month, key,
+            disability, basis, cohort_month::smallint, net, moment
+        FROM monthly
+        WHERE net <> 0 OR moment <> 0
+        UNION ALL
+        SELECT tenant, code, attribution, {YEARS}::smallint, (month / 12 * 12)::smallint,
+            (recorded_month / 12 * 12)::smallint, key, disability, basis, {NO_COHORT}::smallint,
+            sum(net)::bigint, sum(moment)::bigint
+        FROM monthly
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+        HAVING sum(net) <> 0 OR sum(moment) <> 0"""  # noqa: S608 - codes of our own, no input

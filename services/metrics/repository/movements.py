@@ -1,0 +1,130 @@
+"""Movements into their table: appended, never changed, and taken apart into small numbers on the way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from uuid import UUID
+
+from psycopg import AsyncConnection as Driver
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.metrics.domain.measures import PHASES_WITH_PROVIDER
+from services.metrics.repository.codes import AGS, DISABILITY, INSTRUMENT, KIND, PHASE, PLACE, SOURCE
+from services.metrics.tables import movement as table
+from shared.contracts.cases_v1 import Cell, Movement
+from shared.kernel.clock import berlin_day
+from shared.kernel.mitgliedskoerperschaften import Traeger
+
+_COPY = f"COPY movement ({', '.join(column.name for column in table.columns)}) FROM STDIN"
+_NOTHING = "\\N"
+_NO_CELL = "\t".join([_NOTHING] * 7)
+_PRESENT = text(
+    "SELECT EXISTS (SELECT FROM movement"
+    " WHERE source = :source AND part = :part AND seq = ANY(CAST(:seqs AS bigint[])))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A movement with its place in the log it came from; `time` is that of the event."""
+
+    source: str
+    part: int
+    seq: int
+    tenant: Traeger
+    time: datetime
+    movement: Movement
+
+
+class UncountableMovementError(Exception):
+    """A movement that the measures have no place for: it would be left out or counted wrongly, so it is refused."""
+
+
+async def copy_movements(
+    connection: AsyncConnection, arrived: Sequence[Arrived], providers: Mapping[tuple[Traeger, UUID], int]
+) -> None:
+    """Append movements; `providers` are the numbers of all providers they name. The role must bypass RLS."""
+    rows = "".join([movement_row(entry, providers) for entry in arrived])
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, Driver), "movements are copied by psycopg"
+    async with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+        await copy.write(rows)
+
+
+async def any_present(connection: AsyncConnection, source: str, part: int, seqs: Sequence[int]) -> bool:
+    """Whether one of these numbers is in the table already."""
+    values = {"source": SOURCE[source], "part": part, "seqs": list(seqs)}
+    return bool((await connection.execute(_PRESENT, values)).scalar_one())
+
+
+def movement_row(arrived: Arrived, providers: Mapping[tuple[Traeger, UUID], int]) -> str:
+    """The line of COPY text for one movement. Raises `UncountableMovementError`."""
+    moved, tenant = arrived.movement, arrived.tenant
+    _check(moved)
+    try:
+        decided = moved.decided_on
+        instrument = moved.instrument
+        return (
+            f"{SOURCE[arrived.source]}\t{arrived.part}\t{arrived.seq}\t{tenant}\t{moved.sign}\t{KIND[moved.kind]}\t"
+            f"{_NOTHING if instrument is None else INSTRUMENT[instrument]}\t{moved.effective_on}\t"
+            f"{moved.effective_on if decided is None else decided}\t{_day(decided)}\t{_berlin_day(arrived.time)}\t"
+            f"{_day(moved.from_since)}\t{_day(moved.alternative_on)}\t{_day(moved.uebergang_on)}\t"
+            f"{_cell(moved.from_, tenant, providers)}\t{_cell(moved.to, tenant, providers)}\t"
+            f"{_cell(moved.uebergang_from, tenant, providers)}\t{moved.case_id}\t{moved.fact_id}\t"
+            f"{moved.case_version}\t{moved.index}\t{moved.of}\t{arrived.time}\n"
+        )
+    except KeyError as error:
+        raise UncountableMovementError(f"{error} is no category that is counted") from error
+
+
+def _check(moved: Movement) -> None:
+    """Refuse what contradicts itself (movements §1-2): the conditions of the measures rely on it."""
+    from_, to, uebergang = moved.from_, moved.to, moved.uebergang_from
+    if moved.sign not in (1, -1):
+        raise UncountableMovementError("the sign is neither 1 nor -1")
+    if from_ is None and to is None:
+        raise UncountableMovementError("the movement begins and ends nowhere")
+    if (from_ is None) is not (moved.from_since is None):
+        raise UncountableMovementError("from_since stands with from, and only there")
+    for cell in (from_, to, uebergang):
+        if cell is not None:
+            _check_cell(cell)
+    leaves = from_ is not None and from_.provider_id is not None
+    if (moved.kind == "UEBERGANG") is not (moved.instrument is not None) or (
+        moved.kind == "UEBERGANG" and not leaves
+    ):
+        raise UncountableMovementError("an UEBERGANG has an instrument and leaves a provider; nothing else has one")
+    returns = uebergang is not None and uebergang.provider_id is not None and moved.uebergang_on is not None
+    if (moved.kind == "RUECKKEHR") is not returns or (moved.uebergang_on is None) is not (uebergang is None):
+        raise UncountableMovementError("a RUECKKEHR tells of the Übergang before it; nothing else does")
+
+
+def _check_cell(cell: Cell) -> None:
+    if (cell.phase in PHASES_WITH_PROVIDER) is not (cell.provider_id is not None):
+        raise UncountableMovementError("a provider stands in EV, BBB and ARBEITSBEREICH, and only there")
+    if (cell.provider_id is None) is not (cell.provider_mk is None):
+        raise UncountableMovementError("provider_id and provider_mk stand together")
+    if (cell.phase == "ARBEITSBEREICH") is not (cell.place is not None):
+        raise UncountableMovementError("a place stands in ARBEITSBEREICH, and only there")
+
+
+def _cell(cell: Cell | None, tenant: Traeger, providers: Mapping[tuple[Traeger, UUID], int]) -> str:
+    if cell is None:
+        return _NO_CELL
+    provider, place = cell.provider_id, cell.place
+    return (
+        f"{PHASE[cell.phase]}\t{_NOTHING if provider is None else providers[tenant, provider]}\t"
+        f"{_NOTHING if place is None else PLACE[place]}\t{AGS[cell.payer_mk]}\t{AGS[cell.residence_mk]}\t"
+        f"{DISABILITY[cell.disability]}\t{'t' if cell.kombi else 'f'}"
+    )
+
+
+def _day(day: date | None) -> str:
+    return _NOTHING if day is None else str(day)
+
+
+@lru_cache(maxsize=4096)
+def _berlin_day(instant: datetime) -> date:
+    return berlin_day(instant)
