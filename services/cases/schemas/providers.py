@@ -50,7 +50,7 @@ class ProviderPatch(RequestModel):
     mitgliedskoerperschaft: Ags | SkipJsonSchema[None] = None
     valid_from: date | SkipJsonSchema[None] = None
 
-    @field_validator("name", "kind", "mitgliedskoerperschaft", "valid_from", mode="before")
+    @field_validator("name", "kind", "mitgliedskoerperschaft", "valid_from", mode="after")
     @classmethod
     def _is_there(cls, value: Any) -> Any:
         if value is None:
