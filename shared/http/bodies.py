@@ -7,13 +7,14 @@ string `YYYY-MM-DD` and nothing else, a number never passes for a text, and unkn
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, cast
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from shared.http.parameters import read_day, read_instant
 from shared.kernel.errors import Category, DomainError, FieldError
 
 JSON = "application/json"
@@ -47,10 +48,33 @@ class ForbiddenCharacterError(DomainError):
     title = "A text contains a character that is not allowed"
 
 
+_READERS: dict[str, Callable[[Any], Any]] = {"date": read_day, "datetime": read_instant}
+_NO_SCHEMAS = frozenset({"cls", "config", "default", "function", "metadata", "serialization"})
+
+
+def _with_one_spelling(schema: Any) -> Any:
+    """The schema, its days and instants taken from one spelling only."""
+    if isinstance(schema, list):
+        return [_with_one_spelling(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    reader = _READERS.get(schema.get("type", ""))
+    if reader is not None:
+        return core_schema.no_info_before_validator_function(reader, cast(CoreSchema, schema))
+    if schema.get("type") == "function-before" and schema["function"]["function"] in _READERS.values():
+        return schema
+    return {name: part if name in _NO_SCHEMAS else _with_one_spelling(part) for name, part in schema.items()}
+
+
 class RequestModel(BaseModel):
     """Base of everything a request body consists of: closed and strict, immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema: CoreSchema = _with_one_spelling(handler(source))
+        return schema
 
 
 class FromJson:
