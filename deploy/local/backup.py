@@ -28,7 +28,7 @@ from deploy.postgres.epochs import open_epoch
 FORMAT = 1
 _CONSUMERS_FIRST = ("metrics", "budgets", "cases")
 _MANIFEST = "manifest.json"
-_SCENARIO = "scenario.json"
+_SCENARIO = "scenario.json"  # as in the data directory
 
 Step = Callable[[str], None]
 
@@ -40,7 +40,7 @@ def write_backup(data: DataDirectory, server: PostgresServer, file: Path, *, now
             step(f"dumping {service}")
             _run(server, "pg_dump", "--format=custom", f"--file={work / service}.dump", f"--dbname={service}")
         write_private_json(work / _MANIFEST, {"format": FORMAT, "written_at": now.isoformat()})
-        kept = read_json(data.path / _SCENARIO)
+        kept = read_json(data.scenario_file)
         if kept is not None:
             write_private_json(work / _SCENARIO, kept)
         fresh = work / "backup"
@@ -64,7 +64,7 @@ def restore_backup(data: DataDirectory, server: PostgresServer, file: Path, *, s
         _open_epochs(server)
         kept = read_json(work / _SCENARIO)
         if kept is not None:
-            write_private_json(data.path / _SCENARIO, kept)
+            write_private_json(data.scenario_file, kept)
 
 
 def _open_epochs(server: PostgresServer) -> None:

@@ -105,6 +105,11 @@ class DataDirectory:
         """What the issuer knows of the services' own clients."""
         return self.path / "issuer" / "clients.json"
 
+    @property
+    def scenario_file(self) -> Path:
+        """What the folder was filled with, and how far that got."""
+        return self.path / "scenario.json"
+
     def log(self, name: str) -> Path:
         """Where a process writes."""
         return self.path / "logs" / f"{name}.log"

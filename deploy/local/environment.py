@@ -58,6 +58,11 @@ def owner_url(service: str, server: PostgresServer, secrets: Secrets) -> str:
     return _database_url(service, "owner", server, secrets)
 
 
+def worker_url(service: str, server: PostgresServer, secrets: Secrets) -> str:
+    """The database URL for work behind requests."""
+    return _database_url(service, "worker", server, secrets)
+
+
 def _database_url(service: str, role: str, server: PostgresServer, secrets: Secrets) -> str:
     name = role_name(service, role)
     return server.url(service, name, secrets.roles[name])
