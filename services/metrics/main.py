@@ -5,10 +5,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.metrics.deps import Services, install
-from services.metrics.endpoints import comparison_groups, freshness, kpis, listings
+from services.metrics.endpoints import all_routers
 from services.metrics.service.arrivals import Arrivals
 from services.metrics.service.figures import Figures
 from services.metrics.service.snapshots import Snapshots
@@ -19,53 +18,35 @@ from shared.events.feed_client import FeedClient
 from shared.http.app import build_app
 from shared.http.auth import FEED_SCOPE, TokenVerifier
 from shared.http.client_credentials import ClientCredentials
-from shared.http.jwks import JwksCache
+from shared.http.jwks import JwksCache, KeySource
 from shared.kernel.clock import Clock
 from shared.observability.clock import SystemClock
 from shared.observability.logging import configure_logging
 
 VERSION = "0.1.0"
 BUDGETS_SOURCE = "/budgets"
-
 _DESCRIPTION = (
     "Key figures of Teilhabe am Arbeitsleben: sums of signed movements, as known today or on an earlier day."
     " Every number can be repeated and explained. Figures are those of the Träger in the token, never of two."
 )
-_ROUTERS = (kpis.router, listings.router, comparison_groups.router, freshness.router)
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
-    """The application. Nothing is opened before its lifespan begins."""
-    clock = clock or SystemClock()
-    keys = JwksCache(settings.jwks_url, clock=clock, allow_http=not settings.is_production)
-    producers = {
-        source: httpx.AsyncClient(base_url=url, auth=_credentials(settings, clock), trust_env=False)
-        for source, url in ((cases_v1.SOURCE, settings.cases_url), (BUDGETS_SOURCE, settings.budgets_url))
-    }
-    return assemble(
-        engine=create_engine(settings.database_url.get_secret_value(), application_name="metrics"),
-        clock=clock,
-        verifier=TokenVerifier(issuer=settings.issuer, audience=settings.audience, keys=keys, clock=clock),
-        producers=producers,
-        production=settings.is_production,
-    )
-
-
-def app_from_environment() -> FastAPI:
-    """The application as the environment describes it, logging to stdout."""
-    configure_logging("metrics")
-    return create_app(Settings())
-
-
-def assemble(
+def create_app(
+    settings: Settings,
     *,
-    engine: AsyncEngine,
-    clock: Clock,
-    verifier: TokenVerifier,
-    producers: Mapping[str, httpx.AsyncClient],
-    production: bool = False,
+    clock: Clock | None = None,
+    keys: KeySource | None = None,
+    producers: Mapping[str, httpx.AsyncClient] | None = None,
 ) -> FastAPI:
-    """The application over its parts. `producers` are clients of the services whose events are counted, by source."""
+    """The application; it opens nothing before its lifespan begins.
+
+    Without `keys` it fetches those of the issuer. `producers` are clients of the services whose events are counted,
+    by the `source` of the events; without them it makes its own from the settings.
+    """
+    clock = clock or SystemClock()
+    keys = keys or JwksCache(settings.jwks_url, clock=clock, allow_http=not settings.is_production)
+    producers = _producers(settings, clock) if producers is None else producers
+    engine = create_engine(settings.database_url.get_secret_value(), application_name="metrics")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -79,11 +60,11 @@ def assemble(
         title="Teilhabe: metrics",
         version=VERSION,
         description=_DESCRIPTION,
-        routers=_ROUTERS,
+        routers=all_routers(),
         engine=engine,
         clock=clock,
-        verifier=verifier,
-        production=production,
+        verifier=TokenVerifier(issuer=settings.issuer, audience=settings.audience, keys=keys, clock=clock),
+        production=settings.is_production,
         lifespan=lifespan,
     )
     arrivals = Arrivals(engine, {source: FeedClient(client) for source, client in producers.items()})
@@ -91,11 +72,24 @@ def assemble(
     return app
 
 
-def _credentials(settings: Settings, clock: Clock) -> ClientCredentials:
-    return ClientCredentials(
-        token_url=settings.token_url,
-        client_id=settings.client_id,
-        client_secret=settings.client_secret.get_secret_value(),
-        scope=FEED_SCOPE,
-        clock=clock,
-    )
+def app_from_environment() -> FastAPI:
+    """The application as the environment describes it, logging to stdout."""
+    configure_logging("metrics")
+    return create_app(Settings())
+
+
+def _producers(settings: Settings, clock: Clock) -> dict[str, httpx.AsyncClient]:
+    return {
+        source: httpx.AsyncClient(
+            base_url=url,
+            auth=ClientCredentials(
+                token_url=settings.token_url,
+                client_id=settings.client_id,
+                client_secret=settings.client_secret.get_secret_value(),
+                scope=FEED_SCOPE,
+                clock=clock,
+            ),
+            trust_env=False,
+        )
+        for source, url in ((cases_v1.SOURCE, settings.cases_url), (BUDGETS_SOURCE, settings.budgets_url))
+    }

@@ -3,12 +3,11 @@
 from typing import Annotated
 
 from fastapi import Path, Query, Response
-from pydantic.json_schema import SkipJsonSchema
 
 from services.metrics.deps import Controller, reader_of
 from services.metrics.domain.comparison import ID_LENGTH
 from services.metrics.schemas.comparison_groups import ComparisonGroupIn, ComparisonGroupOut
-from services.metrics.schemas.types import VersionNumber
+from services.metrics.schemas.types import Maybe, VersionNumber
 from services.metrics.service.comparison_groups import ComparisonGroup, current_group, find_group, put_group
 from shared.http.etag import ANY_VERSION, etag
 from shared.http.exchange import CurrentExchange, Exchange
@@ -35,9 +34,7 @@ async def read_comparison_group(
     current: Annotated[ComparisonGroup, existing(_found)],
     transaction: Transaction,
     response: Response,
-    group_version: Annotated[
-        VersionNumber | SkipJsonSchema[None], Query(description="Default: the current one")
-    ] = None,
+    group_version: Annotated[Maybe[VersionNumber], Query(description="Default: the current one")] = None,
 ) -> ComparisonGroupOut:
     group = current if group_version is None else await find_group(transaction, current.id, group_version)
     response.headers["ETag"] = etag(group.version)

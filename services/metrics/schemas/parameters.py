@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from services.metrics.domain.comparison import ID_LENGTH, ID_PATTERN
 from services.metrics.domain.listings import FlowChoice, StockChoice
@@ -15,6 +14,7 @@ from services.metrics.schemas.types import (
     Disability,
     Instrument,
     Kind,
+    Maybe,
     PeriodText,
     Phase,
     Place,
@@ -25,8 +25,7 @@ from services.metrics.schemas.types import (
 )
 from shared.http.parameters import Day, Id
 
-Absent = SkipJsonSchema[None]
-"""A parameter that was not sent; no text stands for it."""
+GroupId = Annotated[str, Field(max_length=ID_LENGTH, pattern=ID_PATTERN)]
 
 
 class _Parameters(BaseModel):
@@ -41,24 +40,24 @@ class GroupingQuery(_Parameters):
         Attribution.PROVIDER,
         description="Whose a movement or stay is: the provider's, the payer's or the residence's",
     )
-    known_on: Day | Absent = Field(
+    known_on: Maybe[Day] = Field(
         None, description="As it would have been answered on the evening of this day; not after today"
     )
-    provider_id: Id | Absent = Field(None, description="Only this provider; with attribution PROVIDER")
-    provider_kind: ProviderKind | Absent = Field(
+    provider_id: Maybe[Id] = Field(None, description="Only this provider; with attribution PROVIDER")
+    provider_kind: Maybe[ProviderKind] = Field(
         None, description="Only providers of this kind; with attribution PROVIDER"
     )
-    mitgliedskoerperschaft: Ags | Absent = Field(None, description="Only this AGS, by the key of the attribution")
-    disability: Disability | Absent = Field(
+    mitgliedskoerperschaft: Maybe[Ags] = Field(None, description="Only this AGS, by the key of the attribution")
+    disability: Maybe[Disability] = Field(
         None, description="Only this disability; for `anteil_behinderungsart_*` it confines the numerator alone"
     )
-    comparison_group: Annotated[str, Field(max_length=ID_LENGTH, pattern=ID_PATTERN)] | Absent = Field(
+    comparison_group: Maybe[GroupId] = Field(
         None, description="The group to compare with `base`; required with, and only with, COMPARISON_GROUP"
     )
-    group_version: VersionNumber | Absent = Field(
+    group_version: Maybe[VersionNumber] = Field(
         None, description="A version of the comparison group; default: current"
     )
-    min_position: PositionText | Absent = Field(
+    min_position: Maybe[PositionText] = Field(
         None,
         description="Wait up to 5 seconds until this event is counted (an `Event-Position`); covers its part only",
     )
@@ -78,15 +77,13 @@ class GroupingQuery(_Parameters):
 class PeriodQuery(GroupingQuery):
     """… and over which days."""
 
-    period: PeriodText | Absent = Field(
+    period: Maybe[PeriodText] = Field(
         None, description="`2021-11`, `2021-Q4` or `2021`; default: the last quarter completed", examples=["2021-Q4"]
     )
-    period_from: PeriodText | Absent = Field(None, description="First period of a series; not with `period`")
-    period_to: PeriodText | Absent = Field(None, description="Last period of a series, in the form of `period_from`")
-    window: Window | Absent = Field(
-        None, description="Days before the end E of a period that count; see the catalogue"
-    )
-    since: PeriodText | Absent = Field(
+    period_from: Maybe[PeriodText] = Field(None, description="First period of a series; not with `period`")
+    period_to: Maybe[PeriodText] = Field(None, description="Last period of a series, in the form of `period_from`")
+    window: Maybe[Window] = Field(None, description="Days before the end E of a period that count; see the catalogue")
+    since: Maybe[PeriodText] = Field(
         None, description="First period of the window CUMULATIVE, default 2020-Q1; ignored by other windows"
     )
     date_basis: DateBasis = Field(
@@ -105,12 +102,10 @@ class PeriodQuery(GroupingQuery):
 class ValuesQuery(PeriodQuery):
     """Parameters of a key figure."""
 
-    cohort_from: PeriodText | Absent = Field(
+    cohort_from: Maybe[PeriodText] = Field(
         None, description="First period of the cohort; required by `rueckkehrquote_kohorte`, ignored by others"
     )
-    cohort_to: PeriodText | Absent = Field(
-        None, description="Last period of the cohort, not after the end of a period"
-    )
+    cohort_to: Maybe[PeriodText] = Field(None, description="Last period of the cohort, not after the end of a period")
 
     def windows(self) -> WindowChoice:
         return WindowChoice(self.window, self.since, self.cohort_from, self.cohort_to, self.date_basis)
@@ -120,9 +115,9 @@ class FlowsQuery(PeriodQuery):
     """Parameters of plain flows; the window is the period itself unless another one is named."""
 
     kind: list[Kind] = Field(default_factory=list, max_length=14, description="Kinds of movement; default: all")
-    instrument: Instrument | Absent = Field(None, description="Only movements with this instrument")
-    from_phase: Phase | Absent = Field(None, description="Only movements out of this phase")
-    from_place: Place | Absent = Field(None, description="Only movements out of this place of the Arbeitsbereich")
+    instrument: Maybe[Instrument] = Field(None, description="Only movements with this instrument")
+    from_phase: Maybe[Phase] = Field(None, description="Only movements out of this phase")
+    from_place: Maybe[Place] = Field(None, description="Only movements out of this place of the Arbeitsbereich")
 
     def choice(self) -> FlowChoice:
         """The movements for the domain."""
@@ -133,11 +128,11 @@ class StocksQuery(GroupingQuery):
     """Parameters of plain stocks."""
 
     phase: list[Phase] = Field(default_factory=list, max_length=8, description="Phases; default: all")
-    place: Place | Absent = Field(None, description="Only with phase=ARBEITSBEREICH alone")
-    kombi: Truth | Absent = Field(
+    place: Maybe[Place] = Field(None, description="Only with phase=ARBEITSBEREICH alone")
+    kombi: Maybe[Truth] = Field(
         None, description="With or without parallel Soziale Teilhabe; only with phase=ARBEITSBEREICH alone"
     )
-    on: Day | Absent = Field(None, description="The day; default: today, or `known_on`")
+    on: Maybe[Day] = Field(None, description="The day; default: today, or `known_on`")
 
     def choice(self) -> StockChoice:
         """The cells for the domain."""

@@ -1,9 +1,11 @@
 """Types that several shapes use. A query parameter has one spelling only."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from services.metrics.domain.periods import PATTERN, Period, parse_period
 from shared.contracts.position import InvalidPositionError, Position
@@ -40,6 +42,20 @@ Kind = Literal[
     "AUFNAHME_ZUVERDIENST",
     "ABGANG",
 ]
+
+
+class _NeverWritten:
+    """A parameter that may be absent; no text stands for that, so the document knows no null."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        found = handler(schema)
+        (written,) = [option for option in found.pop("anyOf") if option != {"type": "null"}]
+        return {**written, **found}
+
+
+Written = TypeVar("Written")
+Maybe = Annotated[Written | None, _NeverWritten()]
+"""`Maybe[Day]`: a query parameter that may be absent."""
 
 
 def _period(value: Any) -> Any:
