@@ -82,6 +82,7 @@ def build_app(
         version=version,
         description=description,
         lifespan=whole_life,
+        redirect_slashes=False,
         telemetry=_NO_TELEMETRY,
         generate_unique_id_function=_operation_id,
         swagger_ui_oauth2_redirect_url=f"{_DOCS}/oauth2-redirect",
@@ -101,6 +102,7 @@ def build_app(
     app.include_router(health_router(readiness, registry))
     for router in routers:
         app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return app
 
 

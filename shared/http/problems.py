@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from psycopg import Error as DriverError
 from psycopg import InterfaceError, OperationalError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -176,9 +177,16 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     fallback = ("http-error", HTTPStatus(error.status_code).phrase, "The request cannot be served.")
     code, title, detail = _ROUTING.get(error.status_code, fallback)
-    return problem_response(
-        request, status=error.status_code, code=code, title=title, detail=detail, headers=error.headers
-    )
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods_at(request)) or headers.get("Allow", "")
+    return problem_response(request, status=error.status_code, code=code, title=title, detail=detail, headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """The methods of all routes of this path; the router itself knows only those of the first."""
+    routes: list[APIRoute] = request.app.state.routes
+    return sorted({m for r in routes if r.path_regex.match(request.url.path) for m in r.methods or ()})
 
 
 async def _on_database_error(request: Request, error: Exception) -> Response:

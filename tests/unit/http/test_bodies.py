@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -108,6 +108,7 @@ def _has_nul(value: Any) -> bool:
     return isinstance(value, str) and "\0" in value
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_exactly_bodies_with_nul_are_refused(value: Any) -> None:
     for body in (json.dumps(value).encode(), json.dumps(value, ensure_ascii=False).encode()):

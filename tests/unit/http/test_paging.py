@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from fastapi import Request, Response
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.http.paging import ForeignCursorError, PageQuery
@@ -27,6 +27,7 @@ POSITIONS = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(POSITIONS, st.dictionaries(st.sampled_from("abc"), st.one_of(st.none(), st.text(), st.integers())))
 def test_a_cursor_leads_back_to_the_last_row_shown(position: tuple[Any, ...], filters: dict[str, Any]) -> None:
     first = query().bound_to("things", ORDER, **filters)
@@ -42,6 +43,7 @@ def test_a_cursor_leads_back_to_the_last_row_shown(position: tuple[Any, ...], fi
         query(cursor).bound_to("things", ORDER[:2], **filters)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("="))))
 def test_nonsense_is_no_cursor(cursor: str) -> None:
     with pytest.raises(ForeignCursorError):
@@ -54,6 +56,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(JSON_VALUES, max_size=4))
 def test_a_forged_position_is_refused_or_has_the_right_types(parts: list[Any]) -> None:
     _, cursor = query(limit=1).bound_to("things", ORDER).cut([1, 2], lambda _: (datetime.now(UTC), UUID(int=1), 1))
