@@ -1,6 +1,6 @@
 """What a chunk of an import reads and writes: files by the hundred, as plain rows."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -66,13 +66,16 @@ class Closing:
 
 @dataclass(slots=True)
 class Batch:
-    """Everything a chunk writes. Add to it through the methods only."""
+    """Everything a chunk writes. Add to it through the methods only.
+
+    The events are made late, one command after the other, while the database is busy with the rows.
+    """
 
     files: dict[UUID, File] = field(default_factory=dict)
     commands: list[CommandRow] = field(default_factory=list)
     states: list[FactState] = field(default_factory=list)
     closings: list[Closing] = field(default_factory=list)
-    events: list[OutboxCommand] = field(default_factory=list)
+    events: list[Callable[[], OutboxCommand]] = field(default_factory=list)
     _present: dict[UUID, FactState] = field(default_factory=dict)
 
     def add_command(
@@ -81,7 +84,7 @@ class Batch:
         command: CommandRow,
         rows: Sequence[FactRow],
         known: Container[UUID],
-        happened: OutboxCommand,
+        happened: Callable[[], OutboxCommand],
     ) -> None:
         """Note a command; `known` are the facts the file had before, `rows` the new states of facts."""
         self.files[file.case_id] = file
@@ -95,5 +98,4 @@ class Batch:
                 self.closings.append(Closing(command.case_id, row.fact_id, command.version))
             self._present[row.fact_id] = state
             self.states.append(state)
-        if happened.events:
-            self.events.append(happened)
+        self.events.append(happened)

@@ -4,12 +4,13 @@ PostgreSQL takes no COPY into a table under row-level security, so the rows go t
 session; the policies then check every row as always.
 """
 
-from collections.abc import Collection, Iterable
+import asyncio
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Row
+from sqlalchemy import Row, TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cases.domain.cell import Disability, Registration
@@ -54,39 +55,52 @@ class BulkRepository:
         return files
 
     async def write(self, batch: Batch) -> None:
-        """Write a chunk. Raises `OvertakenError`; the transaction is lost then."""
+        """Write a chunk. Raises `OvertakenError`; the transaction is lost then.
+
+        The lines of facts and events are made in a thread while the server works on the tables before them.
+        """
         if not batch.files:
             return
+        facts = asyncio.create_task(asyncio.to_thread(copying.lines_of_states, batch.states))
+        happened = asyncio.create_task(asyncio.to_thread(copying.lines_of_events, batch.events))
+        try:
+            await self._write_files(batch)
+            await self._write_facts(batch, facts)
+            await self._copy("import_event", await happened)
+            await self._run(statements.INSERT_EVENTS)
+        finally:
+            await asyncio.gather(facts, happened, return_exceptions=True)
+
+    async def _write_files(self, batch: Batch) -> None:
         for statement in statements.TEMPORARY_TABLES:
             await self._connection.execute(statement)
-        tenant = {"tenant": self._traeger.value}
-        await self._copy("import_file", map(copying.file_line, batch.files.values()))
+        await self._copy("import_file", copying.lines_of_files(batch.files.values()))
         new = sum(not file.stored_version for file in batch.files.values())
-        if new and (await self._connection.execute(statements.INSERT_FILES, tenant)).rowcount != new:
+        if new and await self._run(statements.INSERT_FILES) != new:
             raise OvertakenError
         if new < len(batch.files):
-            await self._connection.execute(statements.UPDATE_FILES, tenant)
-        await self._write_commands(batch, tenant)
+            await self._run(statements.UPDATE_FILES)
 
-    async def _write_commands(self, batch: Batch, tenant: dict[str, str]) -> None:
-        if not batch.commands:
-            return
-        await self._copy("import_command", map(copying.command_line, batch.commands))
-        actor = {"subject": self._subject, "client_id": self._client_id}
-        await self._connection.execute(statements.INSERT_COMMANDS, tenant | actor)
+    async def _write_facts(self, batch: Batch, facts: asyncio.Task[str]) -> None:
+        await self._copy("import_command", copying.lines_of_commands(batch.commands))
+        await self._run(statements.INSERT_COMMANDS, subject=self._subject, client_id=self._client_id)
         if batch.closings:
-            await self._copy("import_closing", map(copying.closing_line, batch.closings))
-            await self._connection.execute(statements.CLOSE_FACTS, tenant)
-        await self._copy("import_fact", map(copying.state_line, batch.states))
-        await self._connection.execute(statements.INSERT_FACTS, tenant)
-        await self._copy("import_event", map(copying.event_line, batch.events))
-        await self._connection.execute(statements.INSERT_EVENTS, tenant)
+            await self._copy("import_closing", copying.lines_of_closings(batch.closings))
+            await self._run(statements.CLOSE_FACTS)
+        await self._copy("import_fact", await facts)
+        await self._run(statements.INSERT_FACTS)
 
-    async def _copy(self, table: str, lines: Iterable[str]) -> None:
+    async def _run(self, statement: TextClause, **parameters: str) -> int:
+        result = await self._connection.execute(statement, {"tenant": self._traeger.value, **parameters})
+        return result.rowcount
+
+    async def _copy(self, table: str, lines: str) -> None:
+        if not lines:
+            return
         driver = (await self._connection.get_raw_connection()).driver_connection
         assert isinstance(driver, psycopg.AsyncConnection)
         async with driver.cursor() as cursor, cursor.copy(f"COPY pg_temp.{table} FROM STDIN") as copy:
-            await copy.write("".join(lines))
+            await copy.write(lines)
 
 
 def _head_of(row: Row[Any]) -> File:

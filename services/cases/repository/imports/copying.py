@@ -1,6 +1,9 @@
 """Rows as lines of COPY's text format."""
 
 import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -17,68 +20,121 @@ BODY_SEPARATOR = "\x1f"
 """Between the bodies of a command: a raw control character stands in no JSON text."""
 
 
-def file_line(file: File) -> str:
-    """A file: new, or with what changes of an old one."""
+def lines_of_files(files: Iterable[File]) -> str:
+    """For `import_file`: new files, and what changes of old ones."""
+    return "".join(map(_file, files))
+
+
+def lines_of_commands(commands: Iterable[CommandRow]) -> str:
+    """For `import_command`."""
+    return "".join(map(_command, commands))
+
+
+def lines_of_closings(closings: Iterable[Closing]) -> str:
+    """For `import_closing`: the ends of stored states of facts."""
+    return "".join(map(_closing, closings))
+
+
+def lines_of_states(states: Iterable[FactState]) -> str:
+    """For `import_fact`: new states of facts."""
+    return "".join(map(_state, states))
+
+
+def lines_of_events(commands: Iterable[Callable[[], OutboxCommand]]) -> str:
+    """For `import_event`: a line for each command that has events."""
+    return "".join(_event(made) for command in commands if (made := command()).events)
+
+
+def _file(file: File) -> str:
     registration = file.registration
-    line_hash = _NULL if file.line_hash is None else f"\\\\x{file.line_hash.hex()}"
-    return (
-        f"{file.case_id.hex}\t{_text(file.external_ref)}\t{registration.payer_mk}\t{registration.residence_mk}\t"
-        f"{registration.disability}\t{'t' if registration.kombi else 'f'}\t{file.version}\t"
-        f"{file.recorded_at.isoformat()}\t{line_hash}\t{_value(file.line_version)}\t{file.stored_version}\n"
+    return _line(
+        file.case_id.hex,
+        _text(file.external_ref),
+        registration.payer_mk,
+        registration.residence_mk,
+        registration.disability,
+        _flag(registration.kombi),
+        str(file.version),
+        _instant(file.recorded_at),
+        _NULL if file.line_hash is None else f"\\\\x{file.line_hash.hex()}",
+        _number(file.line_version),
+        str(file.stored_version),
     )
 
 
-def command_line(command: CommandRow) -> str:
-    """A command of a file."""
-    return (
-        f"{command.case_id.hex}\t{command.version}\t{command.recorded_at.isoformat()}\t{command.act}\t"
-        f"{_text(command.reason)}\n"
+def _command(command: CommandRow) -> str:
+    return _line(
+        command.case_id.hex,
+        str(command.version),
+        _instant(command.recorded_at),
+        command.act,
+        _text(command.reason),
     )
 
 
-def closing_line(closing: Closing) -> str:
-    """The end of a stored state of a fact."""
-    return f"{closing.case_id.hex}\t{closing.fact_id.hex}\t{closing.to_version}\n"
+def _closing(closing: Closing) -> str:
+    return _line(closing.case_id.hex, closing.fact_id.hex, str(closing.to_version))
 
 
-def state_line(state: FactState) -> str:
-    """A new state of a fact."""
+def _state(state: FactState) -> str:
     row = state.row
-    movement = _NULL if row.movement is None else _json(row.movement)
-    recorded_at = _NULL if row.movement_recorded_at is None else row.movement_recorded_at.isoformat()
-    provider = _NULL if row.to_provider_id is None else row.to_provider_id.hex
-    return (
-        f"{state.case_id.hex}\t{row.fact_id.hex}\t{state.from_version}\t{_value(state.to_version)}\t{row.entry}\t"
-        f"{row.kind}\t{row.effective_on}\t{_json(row.attributes)}\t{'t' if row.cancelled else 'f'}\t{row.origin}\t"
-        f"{_text(row.external_ref)}\t{movement}\t{recorded_at}\t{_value(row.to_phase)}\t{provider}\t"
-        f"{_value(row.to_payer_mk)}\n"
+    return _line(
+        state.case_id.hex,
+        row.fact_id.hex,
+        str(state.from_version),
+        _number(state.to_version),
+        str(row.entry),
+        row.kind,
+        row.effective_on.isoformat(),
+        _json(_encode(row.attributes)),
+        _flag(row.cancelled),
+        row.origin,
+        _text(row.external_ref),
+        _NULL if row.movement is None else _json(_encode(row.movement)),
+        _NULL if row.movement_recorded_at is None else _instant(row.movement_recorded_at),
+        row.to_phase or _NULL,
+        _NULL if row.to_provider_id is None else row.to_provider_id.hex,
+        row.to_payer_mk or _NULL,
     )
 
 
-def event_line(command: OutboxCommand) -> str:
-    """All events of a command."""
+def _event(command: OutboxCommand) -> str:
     events = command.events
-    bodies = BODY_SEPARATOR.join([encode_body(event) for event in events])
-    return (
-        f"{part_of(command.traeger, command.key)}\t{command.key.hex}\t{command.key_version}\t"
-        f"{command.recorded_at.isoformat()}\t{','.join([event.id.hex for event in events])}\t"
-        f"{','.join([event.type for event in events])}\t{_escaped(bodies)}\n"
+    return _line(
+        str(part_of(command.traeger, command.key)),
+        command.key.hex,
+        str(command.key_version),
+        _instant(command.recorded_at),
+        ",".join([event.id.hex for event in events]),
+        ",".join([event.type for event in events]),
+        BODY_SEPARATOR.join([encode_body(event) for event in events]).replace("\\", "\\\\"),
     )
 
 
-def _value(value: object) -> str:
+def _line(*columns: str) -> str:
+    return "\t".join(columns) + "\n"
+
+
+def _flag(value: bool) -> str:
+    return "t" if value else "f"
+
+
+def _number(value: int | None) -> str:
     return _NULL if value is None else str(value)
 
 
 def _text(value: str | None) -> str:
-    return _NULL if value is None else _escaped(value)
-
-
-def _json(value: msgspec.Struct) -> str:
-    return _escaped(_encode(value).decode())
-
-
-def _escaped(value: str) -> str:
-    if _SPECIAL.search(value) is None:
-        return value
+    if value is None:
+        return _NULL
     return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], value)
+
+
+def _json(value: bytes) -> str:
+    """JSON has no raw control characters, so only the backslash is special."""
+    return value.decode().replace("\\", "\\\\")
+
+
+@lru_cache(maxsize=64)
+def _instant(value: datetime) -> str:
+    """Most rows of a chunk have the same one."""
+    return value.isoformat()

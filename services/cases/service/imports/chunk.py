@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from services.cases.domain.commands import History
@@ -215,7 +216,7 @@ class ChunkTaker:
         file = File(case_id, line.external_ref, registration, 1, registered_at)
         file.history = History(self._traeger, registration)
         command = CommandRow(case_id, 1, registered_at, "REGISTER", None)
-        happened = events.registered(self._traeger, case_id, registration, registered_at)
+        happened = partial(events.registered, self._traeger, case_id, registration, registered_at)
         self._batch.add_command(file, command, (), (), happened)
         return file
 
@@ -229,7 +230,7 @@ class ChunkTaker:
         file.version += 1
         file.recorded_at = step.recorded_at
         command = CommandRow(file.case_id, file.version, step.recorded_at, "IMPORT", step.reason)
-        happened = events.moved(self._traeger, file.case_id, file.version, decision.signed, step.recorded_at)
+        happened = partial(events.moved, self._traeger, file.case_id, file.version, decision.signed, step.recorded_at)
         self._batch.add_command(file, command, rows, known, happened)
         refs = (known[fact_id].external_ref for fact_id in decision.cancelled)
         file.cancelled_refs |= {ref for ref in refs if ref is not None}

@@ -5,7 +5,9 @@ chunk and nothing is done twice.
 """
 
 import asyncio
-from contextlib import suppress
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import structlog
@@ -79,6 +81,12 @@ class ImportWorker:
         self, connection: AsyncConnection, imports: ImportRepository, traeger: Traeger, job: ImportJob
     ) -> None:
         await bind_tenant(connection, traeger, job.subject)
+        with _no_garbage_collection():
+            await self._take_lines(connection, imports, traeger, job)
+
+    async def _take_lines(
+        self, connection: AsyncConnection, imports: ImportRepository, traeger: Traeger, job: ImportJob
+    ) -> None:
         lines = await self._readers[traeger].next_lines(imports, job)
         store = LiveStore(connection, traeger, job)
         result = await ChunkTaker(store=store, job=job, traeger=traeger, clock=self._clock).take(lines)
@@ -111,6 +119,16 @@ class ImportWorker:
         if attempts >= _ATTEMPTS:
             async with tenant_transaction(self._engine, traeger, _SUBJECT) as connection:
                 await ImportRepository(connection, traeger).finish(job.import_id, "FAILED", self._clock.now())
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A chunk makes many objects and no cycles; looking for cycles takes a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
