@@ -42,7 +42,7 @@ MOVEMENT_TYPES = {movement_type(kind): kind for kind in MOVEMENT_KINDS}
 """Event type -> kind, for readers that branch on the type before they read the sign."""
 
 
-class Cell(msgspec.Struct, frozen=True):
+class Cell(msgspec.Struct, frozen=True, gc=False):
     """Where a person is on a day, and who pays."""
 
     phase: str
@@ -55,7 +55,7 @@ class Cell(msgspec.Struct, frozen=True):
     kombi: bool
 
 
-class Movement(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+class Movement(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}):
     """One complete signed movement of a case; event `index` of the `of` events of command `case_version`."""
 
     case_id: UUID

@@ -17,7 +17,7 @@ EVENT_MEDIA_TYPE = "application/cloudevents+json"
 BATCH_MEDIA_TYPE = "application/cloudevents-batch+json"
 
 
-class EnvelopeBody(msgspec.Struct, frozen=True, kw_only=True):
+class EnvelopeBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event as its writer knows it. `data` is the encoded payload, taken over byte for byte."""
 
     specversion: str = SPECVERSION
@@ -31,7 +31,7 @@ class EnvelopeBody(msgspec.Struct, frozen=True, kw_only=True):
     data: msgspec.Raw
 
 
-class Envelope(EnvelopeBody, frozen=True, kw_only=True):
+class Envelope(EnvelopeBody, frozen=True, kw_only=True, gc=False):
     """An event with its place in the log: dense numbers per part, within an epoch."""
 
     feedepoch: str
@@ -44,7 +44,7 @@ class Envelope(EnvelopeBody, frozen=True, kw_only=True):
         return int(self.sequence)
 
 
-class CommandPlace(msgspec.Struct, frozen=True):
+class CommandPlace(msgspec.Struct, frozen=True, gc=False):
     """The head of a payload: event `index` of the `of` events that one command wrote. A payload without is alone."""
 
     index: int = 1

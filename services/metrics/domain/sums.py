@@ -1,7 +1,7 @@
 """The one question that every key figure asks of the movements, and the shape of its answer.
 
 A key figure is made of *terms*; a term is a condition (which movements or stays count) under an aggregate (flow over
-a span, stock on its last day, person-days over it, summed duration). Everything a figure needs is a sum of such terms.
+a span, stock on its last day, person-days over it, summed duration). All that a figure needs is a sum of such terms.
 """
 
 from collections.abc import Sequence

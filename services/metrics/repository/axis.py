@@ -75,13 +75,12 @@ def axis_of(days: Iterable[date]) -> Axis:
     return Axis(tuple(sorted(set(days))))
 
 
-def cube_ranges(
-    axis: Axis, *, from_slot: int, recorded_end: int | None, only_months: bool = False
-) -> list[CubeRange]:
+def cube_ranges(axis: Axis, *, from_slot: int, recorded_end: int | None, with_years: bool) -> list[CubeRange]:
     """Which rows of the cube make up the slots, from `from_slot` on.
 
-    `recorded_end` is the first recorded month that does not belong to it any more (None: all do). Whole years are
-    taken as years, so that the past costs little; of the year in which the knowledge ends only months are taken.
+    `recorded_end` is the first recorded month that does not belong to it any more (None: all do). With
+    `with_years` whole years are taken as years, so that the past costs little; of the year in which the knowledge
+    ends only months are taken.
     """
     ranges: list[CubeRange] = []
     known_years = None if recorded_end is None else recorded_end // 12 * 12
@@ -89,7 +88,7 @@ def cube_ranges(
         if slot < from_slot:
             continue
         years = (-(-begin // 12) * 12, end // 12 * 12)
-        if only_months or years[0] >= years[1]:
+        if not with_years or years[0] >= years[1]:
             ranges.append(CubeRange(MONTHS, begin, end, 0, _open(recorded_end), slot))
             continue
         for low, high in ((begin, years[0]), (years[1], end)):

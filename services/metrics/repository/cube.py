@@ -7,13 +7,14 @@ from services.metrics.repository.expansion import coded, contributions
 
 CUBE_KEY = "tenant, measure, attribution, grain, month, recorded_month, key, disability, basis, cohort_month"
 
-_CARRIED = ("tenant", "effective_month", "decided_month", "recorded_month", "uebergang_month")
+_STAYS = [measure for measure in MEASURES if measure.base is Base.STOCK]
+_MOVES = [measure for measure in MEASURES if measure.base is not Base.STOCK]
 _COHORT_CODES = ", ".join(
     str(measure.number)
-    for measure in MEASURES
+    for measure in _MOVES
     if isinstance(measure.condition, Moves) and measure.condition.uebergang_phases is not None
 )
-_STOCK_CODES = ", ".join(str(measure.number) for measure in MEASURES if measure.base is Base.STOCK)
+_MONTHS = ("tenant", "effective_month", "decided_month", "recorded_month", "uebergang_month")
 
 
 def _month(column: str) -> str:
@@ -23,7 +24,8 @@ def _month(column: str) -> str:
 def cube_rows(source: str) -> str:
     """The SELECT of the rows (`CUBE_KEY`, net, moment) that the movements of `source` add to the cube.
 
-    Stays count on `effective_on`. A flow whose two dates fall in different months has a row for each date basis.
+    Stays count on `effective_on`, and whole years stand beside the months: a stock needs all the past. Movements have
+    a row for each date basis where their two dates fall in different months.
     """
     return f"""
         WITH movements AS MATERIALIZED (
@@ -31,28 +33,30 @@ def cube_rows(source: str) -> str:
                 {_month("recorded_on")} AS recorded_month, {_month("uebergang_on")} AS uebergang_month
             FROM {source} AS moved
         ),
-        effect AS ({contributions("movements", coded(MEASURES), tuple(Attribution), _CARRIED)}),
-        monthly AS MATERIALIZED (
-            SELECT tenant, code, attribution, by.month, recorded_month, key, disability, by.basis,
-                CASE WHEN code IN ({_COHORT_CODES}) THEN uebergang_month ELSE {NO_COHORT} END AS cohort_month,
-                sum(net)::bigint AS net, sum(moment)::bigint AS moment
-            FROM effect
-            CROSS JOIN LATERAL (SELECT code IN ({_STOCK_CODES}) OR effective_month = decided_month) AS same (month)
-            CROSS JOIN LATERAL (VALUES
-                ({BOTH_BASES}::smallint, effective_month, same.month),
-                ({EFFECTIVE_ONLY}::smallint, effective_month, NOT same.month),
-                ({DECIDED_ONLY}::smallint, decided_month, NOT same.month)) AS by (basis, month, applies)
-            WHERE by.applies
-            GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+        stays AS MATERIALIZED (
+            SELECT tenant, code, attribution, effective_month AS month, recorded_month, key, disability,
+                sum(net) AS net, sum(moment) AS moment
+            FROM ({contributions("movements", coded(_STAYS), tuple(Attribution), _MONTHS)}) AS effect
+            GROUP BY 1, 2, 3, 4, 5, 6, 7
         )
         SELECT tenant, code AS measure, attribution, {MONTHS}::smallint AS grain, month, recorded_month, key,
-            disability, basis, cohort_month::smallint, net, moment
-        FROM monthly
-        WHERE net <> 0 OR moment <> 0
+            disability, {BOTH_BASES}::smallint AS basis, {NO_COHORT}::smallint AS cohort_month, net, moment
+        FROM stays WHERE net <> 0 OR moment <> 0
         UNION ALL
         SELECT tenant, code, attribution, {YEARS}::smallint, (month / 12 * 12)::smallint,
-            (recorded_month / 12 * 12)::smallint, key, disability, basis, {NO_COHORT}::smallint,
+            (recorded_month / 12 * 12)::smallint, key, disability, {BOTH_BASES}::smallint, {NO_COHORT}::smallint,
             sum(net)::bigint, sum(moment)::bigint
-        FROM monthly
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-        HAVING sum(net) <> 0 OR sum(moment) <> 0"""  # noqa: S608 - codes of our own, no input
+        FROM stays
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        HAVING sum(net) <> 0 OR sum(moment) <> 0
+        UNION ALL
+        SELECT tenant, code, attribution, {MONTHS}::smallint, by.month, recorded_month, key, disability, by.basis,
+            CASE WHEN code IN ({_COHORT_CODES}) THEN uebergang_month ELSE {NO_COHORT} END, sum(net), 0
+        FROM ({contributions("movements", coded(_MOVES), tuple(Attribution), _MONTHS)}) AS effect
+        CROSS JOIN LATERAL (VALUES
+            ({BOTH_BASES}::smallint, effective_month, effective_month = decided_month),
+            ({EFFECTIVE_ONLY}::smallint, effective_month, effective_month <> decided_month),
+            ({DECIDED_ONLY}::smallint, decided_month, effective_month <> decided_month)) AS by (basis, month, applies)
+        WHERE by.applies
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+        HAVING sum(net) <> 0"""  # noqa: S608 - codes of our own, no input

@@ -14,6 +14,7 @@ Only numbers of our own tables are written into the text of a statement, everyth
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from services.metrics.domain.measures import Base, Condition, Measure, Moves, Stays
 from services.metrics.domain.sums import Attribution
@@ -37,6 +38,7 @@ _UEBERGANG = {
     Attribution.PAYER: "m.uebergang_payer",
     Attribution.RESIDENCE: "m.uebergang_residence",
 }
+_MOVE_COLUMNS = ("instrument", "from_phase", "from_place", "uebergang_phase")
 _MOVE_DISABILITY = "coalesce(m.from_disability, m.to_disability)"
 
 
@@ -67,7 +69,7 @@ def contributions(
 
 
 def _blocks(source: str, wanted: Sequence[Coded], attributions: Collection[Attribution], carry: str) -> Iterator[str]:
-    stays = [(entry.code, _stay_predicate(entry.condition)) for entry in wanted if isinstance(entry.condition, Stays)]
+    stays = [(entry.code, entry.condition) for entry in wanted if isinstance(entry.condition, Stays)]
     if stays:
         yield _stay_block(source, stays, _keys(_STAY, attributions), carry)
     for base, net in ((Base.FLOW, "m.sign"), (Base.DURATION, "m.sign * (m.effective_on - m.from_since)")):
@@ -76,7 +78,7 @@ def _blocks(source: str, wanted: Sequence[Coded], attributions: Collection[Attri
             (_UEBERGANG, "m.uebergang_disability", True),
         ):
             moves = [
-                (entry.code, _move_predicate(entry.condition))
+                (entry.code, entry.condition)
                 for entry in wanted
                 if entry.base is base and isinstance(entry.condition, Moves)
                 if (entry.condition.uebergang_phases is not None) is by_uebergang
@@ -85,39 +87,54 @@ def _blocks(source: str, wanted: Sequence[Coded], attributions: Collection[Attri
                 yield _move_block(source, moves, _keys(keys, attributions), carry, disability, net)
 
 
-def _stay_block(source: str, stays: Sequence[tuple[int, str]], keys: str, carry: str) -> str:
+def _stay_block(source: str, stays: Sequence[tuple[int, Stays]], keys: str, carry: str) -> str:
     cells = ", ".join(
         f"({direction}, m.{side}_phase, m.{side}_place, m.{side}_kombi, m.{side}_provider, m.{side}_payer,"
         f" m.{side}_residence, m.{side}_disability)"
         for direction, side in ((1, "to"), (-1, "from"))
     )
+    codes = ", ".join(f"({code}::smallint, {_stay_predicate(condition)})" for code, condition in stays)
     return f"""
-        SELECT {carry}code.code, by.attribution, by.key, cell.disability,
-            (m.sign * cell.direction)::bigint AS net,
-            (m.sign * cell.direction * (m.effective_on - {EPOCH}))::bigint AS moment
+        SELECT {carry}code.code, by.attribution, by.key, cell.disability, m.sign * cell.direction AS net,
+            m.sign * cell.direction * (m.effective_on - {EPOCH}) AS moment
         FROM {source} m
         CROSS JOIN LATERAL (VALUES {cells})
             AS cell (direction, phase, place, kombi, provider, payer, residence, disability)
-        {_matching(stays)}
+        CROSS JOIN LATERAL (VALUES {codes}) AS code (code, matches)
         CROSS JOIN LATERAL (VALUES {keys}) AS by (attribution, key)
         WHERE cell.phase IS NOT NULL AND code.matches"""  # noqa: S608 - codes of our own, no input
 
 
 def _move_block(
-    source: str, moves: Sequence[tuple[int, str]], keys: str, carry: str, disability: str, net: str
+    source: str, moves: Sequence[tuple[int, Moves]], keys: str, carry: str, disability: str, net: str
 ) -> str:
+    rows = ", ".join(f"({code}::smallint, {row})" for code, condition in moves for row in _move_rows(condition))
+    same = " AND ".join(f"(code.{name} IS NULL OR code.{name} = m.{name})" for name in _MOVE_COLUMNS)
     return f"""
-        SELECT {carry}code.code, by.attribution, by.key, {disability} AS disability,
-            ({net})::bigint AS net, 0::bigint AS moment
+        SELECT {carry}code.code, by.attribution, by.key, {disability} AS disability, {net} AS net, 0 AS moment
         FROM {source} m
-        {_matching(moves)}
-        CROSS JOIN LATERAL (VALUES {keys}) AS by (attribution, key)
-        WHERE code.matches"""  # noqa: S608 - codes of our own, no input
+        JOIN (VALUES {rows}) AS code (code, kind, late, {", ".join(_MOVE_COLUMNS)}) ON code.kind = m.kind
+            AND {same} AND (NOT code.late OR m.alternative_on IS NOT NULL)
+        CROSS JOIN LATERAL (VALUES {keys}) AS by (attribution, key)"""  # noqa: S608 - codes of our own, no input
 
 
-def _matching(predicates: Sequence[tuple[int, str]]) -> str:
-    rows = ", ".join(f"({code}::smallint, {predicate})" for code, predicate in predicates)
-    return f"CROSS JOIN LATERAL (VALUES {rows}) AS code (code, matches)"
+def _move_rows(condition: Moves) -> Iterator[str]:
+    """The condition as rows, of which a movement matches at most one: kind, late, then `_MOVE_COLUMNS`."""
+    for values in product(
+        _numbers(KIND, condition.kinds),
+        (str(condition.after_alternative).lower(),),
+        _numbers(INSTRUMENT, condition.instruments),
+        _numbers(PHASE, condition.from_phases),
+        _numbers(PLACE, condition.from_places),
+        _numbers(PHASE, condition.uebergang_phases),
+    ):
+        yield ", ".join(values)
+
+
+def _numbers(codes: Mapping[str, int], names: Collection[str] | None) -> list[str]:
+    if names is None:
+        return ["NULL::smallint"]
+    return [f"{codes[name]}::smallint" for name in sorted(names)]
 
 
 def _keys(keys: Mapping[Attribution, str], attributions: Collection[Attribution]) -> str:
@@ -128,19 +145,6 @@ def _stay_predicate(condition: Stays) -> str:
     parts = [_one_of("cell.phase", PHASE, condition.phases), _one_of("cell.place", PLACE, condition.places)]
     if condition.kombi is not None:
         parts.append("cell.kombi" if condition.kombi else "NOT cell.kombi")
-    return " AND ".join(filter(None, parts))
-
-
-def _move_predicate(condition: Moves) -> str:
-    parts = [
-        _one_of("m.kind", KIND, condition.kinds),
-        _one_of("m.instrument", INSTRUMENT, condition.instruments),
-        _one_of("m.from_phase", PHASE, condition.from_phases),
-        _one_of("m.from_place", PLACE, condition.from_places),
-        _one_of("m.uebergang_phase", PHASE, condition.uebergang_phases),
-    ]
-    if condition.after_alternative:
-        parts.append("m.alternative_on IS NOT NULL")
     return " AND ".join(filter(None, parts))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from services.metrics.domain.measures import Base
 from services.metrics.domain.sums import GroupBy, Span
 from services.metrics.repository.axis import Axis, cube_ranges, first_of_month
 from services.metrics.repository.codes import (
@@ -110,7 +111,7 @@ class Statement:
             self.question.axis,
             from_slot=like.from_slot,
             recorded_end=self.question.knowledge.whole_months,
-            only_months=like.cohort is not None,
+            with_years=like.base is Base.STOCK,
         )
         columns = ", ".join(
             self.bind(f"{name}_{place}", [getattr(entry, name) for entry in ranges], "smallint[]") for name in _RANGES
