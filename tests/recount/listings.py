@@ -45,7 +45,7 @@ def flows(recount: Recount, kinds: Sequence[str], params: Params) -> list[Row]:
     for period in query.read_periods(params, known_on or recount.today):
         start = period.first
         if "window" in params:
-            since = periods.parse(params.get("since", query.DEFAULT_SINCE.text))
+            since = query.read_since(params, params["window"], [period])
             start = periods.window_start(params["window"], period.last, since)
         rows = recount.counted(figure, params, start, period.last)
         found += [_listed(row) | {"period": period.text} for row in rows]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
-from tests.recount import model, pairs, periods, query, reference
+from tests.recount import model, pairs, periods, query, reference, requests
 from tests.recount.definitions import COHORT, FIGURES
 from tests.recount.periods import Period
 from tests.recount.worlds import Books, World
@@ -28,6 +28,16 @@ LEVELS: Mapping[str, Sequence[str]] = {
     "group_version": (ABSENT, "1", "2"),
     "cohort": (ABSENT, "month", "quarter", "year"),
 }
+PHASES = (
+    model.EV,
+    model.BBB,
+    model.ARBEITSBEREICH,
+    model.BUDGET_FUER_ARBEIT,
+    model.BUDGET_FUER_AUSBILDUNG,
+    model.WERKSTATTALTERNATIVE,
+    model.ALLGEMEINER_ARBEITSMARKT,
+    model.ZUVERDIENST,
+)
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 SETS_PER_WORLD = 360
 
@@ -130,6 +140,46 @@ class _Maker:
             params["mitgliedskoerperschaft"] = self._mk(choice["mitgliedskoerperschaft"])
         return ParameterSet(self._books.traeger, choice["figure"], params, self._provider(choice["provider_id"]))
 
+    def listing(self, which: str) -> ParameterSet:
+        """A random question for `/v1/stocks` or `/v1/flows`."""
+        pick = self._random.choice
+        while not possible(
+            choice := {name: pick((values[0], values[0], *values)) for name, values in LEVELS.items()}
+        ):
+            pass
+        params = self.made(choice).params
+        provider = self._provider(choice["provider_id"])
+        grouping = ("group_by", "attribution", "provider_kind", "disability", "known_on", "mitgliedskoerperschaft")
+        kept = {name: params[name] for name in (*grouping, "comparison_group", "group_version") if name in params}
+        if which == "stocks":
+            return ParameterSet(self._books.traeger, which, kept | self._cells(), provider)
+        timed = ("period", "period_from", "period_to", "window", "since", "date_basis")
+        kept |= {name: params[name] for name in timed if name in params}
+        return ParameterSet(self._books.traeger, which, kept | self._moves(), provider)
+
+    def _cells(self) -> dict[str, str]:
+        phases = self._random.sample(PHASES, k=self._random.choice((1, 1, 2, 4)))
+        found = {"on": (self._today - timedelta(days=self._random.randint(-60, 1500))).isoformat()}
+        if self._random.random() < 0.5:
+            phases = [model.ARBEITSBEREICH, *phases[1:]]
+            for name, values in (("place", model.PLACES), ("kombi", ("true", "false"))):
+                if self._random.random() < 0.4:
+                    found[name] = self._random.choice(values)
+        return found | {"phase": " ".join(dict.fromkeys(phases))}
+
+    def _moves(self) -> dict[str, str]:
+        kinds = self._random.sample(list(requests.MAY_CARRY), k=self._random.choice((1, 2, 5)))
+        found = {"kind": " ".join(kinds)}
+        if self._random.random() < 0.5:
+            found = {"kind": "UEBERGANG"}
+            wanted = {"instrument": sorted(requests.VALUES["instrument"]), "from_place": model.PLACES}
+            for name, values in wanted.items():
+                if self._random.random() < 0.4:
+                    found[name] = self._random.choice(values)
+        if self._random.random() < 0.3:
+            found["from_phase"] = self._random.choice(PHASES)
+        return found
+
     def _time(self, choice: pairs.Choice) -> dict[str, str]:
         params: dict[str, str] = {}
         first = periods.last_completed_quarter(self._today)
@@ -189,3 +239,13 @@ class _Maker:
         own = set(reference.MEMBERS[self._books.traeger])
         fitting = [p.ref for p in self._books.providers.values() if (p.mk in own) == (which == "inside")]
         return self._random.choice(sorted(fitting)[:3])
+
+
+def listing_sets(world: World, number: int = 40) -> list[ParameterSet]:
+    """Random questions for plain stocks and flows; `phase` and `kind` are lists, separated by blanks."""
+    random = Random(world.seed * 104729 + 3)
+    found = []
+    for index in range(number):
+        books = random.choices(list(world.books.values()), [len(b.histories) for b in world.books.values()])[0]
+        found.append(_Maker(random, books, world.today).listing("stocks" if index % 2 else "flows"))
+    return found

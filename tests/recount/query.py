@@ -71,11 +71,7 @@ def read(params: Params, figure: Figure, kpi: str, books: Books, today: date, re
         window = "COHORT"
     elif figure.stocks_only:
         window = "LAST_DAY"
-    since = DEFAULT_SINCE
-    if window == "CUMULATIVE":
-        since = _period(params.get("since", DEFAULT_SINCE.text))
-        if any(since.first > period.last for period in asked):
-            raise UnanswerableError("since")
+    since = read_since(params, window, asked)
     group_by, attribution, members = read_grouping(params, books)
     filters = read_filters(params, attribution, books, refs)
     if figure.share and filters.disability is None and group_by != "DISABILITY":
@@ -92,6 +88,16 @@ def read(params: Params, figure: Figure, kpi: str, books: Books, today: date, re
         members=members,
         cohort=_cohort(params, asked) if kpi == COHORT else None,
     )
+
+
+def read_since(params: Params, window: str, asked: Sequence[Period]) -> Period:
+    """Where a cumulation begins; without one it does not matter."""
+    if window != "CUMULATIVE":
+        return DEFAULT_SINCE
+    since = _period(params.get("since", DEFAULT_SINCE.text))
+    if any(since.first > period.last for period in asked):
+        raise UnanswerableError("since")
+    return since
 
 
 def read_date_basis(params: Params) -> str:
