@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.events import checkpoint
@@ -15,13 +14,12 @@ from shared.events.failures import is_transient
 from shared.events.parking import park
 from shared.events.ports import Handler, InvalidCommandError, UnsupportedVersionError
 from shared.kernel.clock import Clock
+from shared.observability.logging import get_logger, place_of
 
 ATTEMPTS = 3
 BREAKER_PARKED = 20
 BREAKER_WINDOW = 2_000
 """More than 20 parked among the last 2,000 commands (1 %) is no bad event but a bad deployment."""
-
-_log = structlog.get_logger(__name__)
 
 
 class ConsumerHaltedError(Exception):
@@ -100,7 +98,9 @@ class Applier:
         if len(self._parked_at) > BREAKER_PARKED:
             raise ConsumerHaltedError(f"more than {BREAKER_PARKED} of the last {BREAKER_WINDOW} commands failed")
         reason = error.reason if isinstance(error, InvalidCommandError) else f"{type(error).__name__}: {error}"
-        _log.error("command parked", source=self._source, part=command.part, first_seq=command.first, reason=reason)
+        get_logger().error(
+            "command parked", loop=self._source, part=command.part, seq=command.first, **place_of(error)
+        )
         now = self._clock.now()
         async with self._engine.begin() as connection:
             await park(connection, source=self._source, epoch=self._epoch, command=command, reason=reason, now=now)

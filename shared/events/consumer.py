@@ -1,37 +1,28 @@
 """The loop of a consumer: fetch, assemble, apply; fill gaps from the archive; notice what silently went missing."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import StrEnum
 
-import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.events import checkpoint
 from shared.events.applier import Applier, ConsumerHaltedError
-from shared.events.assembly import Assembler, Foreign, Gap
+from shared.events.assembly import Assembler, Gap
 from shared.events.checkpoint import CheckpointMovedError
 from shared.events.failures import is_transient
+from shared.events.foreign import note
 from shared.events.ports import Delivery, EventArchive, EventSource, Handler, Heads
 from shared.events.refusals import AheadOfHeadError, FeedUnreachableError, ForeignEpochError, PrunedError
 from shared.kernel.clock import Clock
+from shared.observability.logging import get_logger, place_of
 
 BATCH = 10_000
 FETCH_WAIT_SECONDS = 1.0
 HEADS_SECONDS = 5.0
 MAX_PAUSE_SECONDS = 5.0
 _FIRST_PAUSE_SECONDS = 0.1
-
-_FOREIGN = text(
-    "INSERT INTO foreign_record (source, part, digest, reason, value, seen_at, times)"
-    " VALUES (:source, :part, :digest, :reason, :value, :now, 1)"
-    " ON CONFLICT (source, part, digest) DO UPDATE SET times = foreign_record.times + 1, seen_at = excluded.seen_at"
-)
-
-_log = structlog.get_logger(__name__)
 
 
 class State(StrEnum):
@@ -88,17 +79,17 @@ class Consumer:
             try:
                 await self._session(stop)
             except CheckpointMovedError:
-                _log.warning("checkpoint moved by another consumer", source=self._name)
+                get_logger().warning("checkpoint moved by another consumer", loop=self._name)
             except (ConsumerHaltedError, ForeignEpochError, PrunedError, AheadOfHeadError) as error:
                 self._show(State.HALTED, str(error))
-                _log.critical("consumer halted", source=self._name, reason=str(error))
+                get_logger().critical("consumer halted", loop=self._name, reason=str(error))
                 await stop.wait()
             except Exception as error:
                 if not is_transient(error):
                     raise
                 pause = _FIRST_PAUSE_SECONDS if self.state is State.RUNNING else min(pause * 2, MAX_PAUSE_SECONDS)
-                self._show(State.WAITING, f"{type(error).__name__}: {error}"[:200])
-                _log.warning("consumer waits", source=self._name, reason=self.reason, seconds=pause)
+                self._show(State.WAITING, type(error).__name__)
+                get_logger().warning("consumer waits", loop=self._name, seconds=pause, **place_of(error))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause)
 
@@ -179,7 +170,9 @@ class Consumer:
             assembler.other_epoch = False
         foreign = assembler.take_foreign()
         if foreign:
-            await self._note(foreign)
+            get_logger().error("foreign records", loop=self._name, count=len(foreign), reason=foreign[0].reason)
+            async with self._engine.begin() as connection:
+                await note(connection, self._name, foreign, self._clock.now())
         await self._applier.apply(assembler.take_ready())
 
     async def _repair(self, assembler: Assembler, gap: Gap) -> Sequence[Delivery]:
@@ -191,7 +184,9 @@ class Consumer:
 
     async def _fill(self, assembler: Assembler, part: int, until: int) -> bool:
         assert self._applier is not None, "set with the assembler"
-        _log.warning("gap", source=self._name, part=part, after=assembler.position(part), until=until)
+        get_logger().warning(
+            "gap", loop=self._name, part=part, seq=assembler.position(part), count=until - assembler.position(part)
+        )
         counted = False
         while (after := assembler.position(part)) < until:
             page = await self._archive.read(self._epoch, part, after, min(self._batch, until - after))
@@ -234,23 +229,6 @@ class Consumer:
         for head in late:
             await self._fill(assembler, head.part, min(head.head, positions[head.part] + self._batch))
         return bool(late)
-
-    async def _note(self, foreign: Sequence[Foreign]) -> None:
-        now = self._clock.now()
-        rows = [
-            {
-                "source": self._name,
-                "part": record.part,
-                "digest": hashlib.sha256(record.value).digest(),
-                "reason": record.reason,
-                "value": record.value,
-                "now": now,
-            }
-            for record in foreign
-        ]
-        _log.error("foreign records", source=self._name, count=len(rows), reason=rows[0]["reason"])
-        async with self._engine.begin() as connection:
-            await connection.execute(_FOREIGN, rows)
 
     def _show(self, state: State, reason: str | None) -> None:
         self.state, self.reason = state, reason

@@ -9,12 +9,12 @@ rolled back never gets a number, and a transaction open for hours delays its own
 import asyncio
 from contextlib import suppress
 
-import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.events.failures import is_transient
 from shared.events.tables import CHANNEL
+from shared.observability.logging import get_logger, place_of
 
 POLL_SECONDS = 0.02
 MIN_BATCH = 200
@@ -62,8 +62,6 @@ _STAMP = text(
 )
 _NOTIFY = text(f"NOTIFY {CHANNEL}")
 
-_log = structlog.get_logger(__name__)
-
 
 class Stamper:
     """The loop that stamps. `engine` is of the worker role; a second stamper only waits for its turn."""
@@ -84,7 +82,7 @@ class Stamper:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                _log.warning("stamper waits", error=type(error).__name__)
+                get_logger().warning("stamper waits", **place_of(error))
                 await _pause(stop, _PAUSE_SECONDS)
 
     async def stamp(self, connection: AsyncConnection) -> int:
