@@ -1,6 +1,6 @@
-"""The application of cases with a fresh database and a clock that stands still."""
+"""The application of cases with an empty database and a clock that stands still."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import psycopg
@@ -12,13 +12,35 @@ from psycopg.rows import DictRow, dict_row
 
 from services.cases.main import create_app
 from services.cases.settings import Settings
+from services.cases.tables import metadata
 from shared.http.jwks import FixedKeys
 from shared.kernel.clock import FixedClock
 from tests.integration.cases.api import Api
-from tests.support.databases import TestDatabase
+from tests.support.databases import Cluster, TestDatabase
+from tests.support.operations import witness
 from tests.support.tokens import NOW, TokenMint
 
 Rows = Callable[..., list[DictRow]]
+
+
+@pytest.fixture(scope="session")
+def shared_database(cluster: Cluster) -> Iterator[TestDatabase]:
+    """One database for all tests of cases; `cases_database` empties it for each."""
+    database = cluster.create("cases")
+    yield database
+    cluster.drop(database)
+
+
+@pytest.fixture
+def cases_database(shared_database: TestDatabase) -> TestDatabase:
+    """The database of cases, empty."""
+    tables = sql.SQL(", ").join(
+        sql.Identifier(table.name) for table in metadata.sorted_tables if table.name not in ("feed_head", "feed_meta")
+    )
+    with psycopg.connect(shared_database.superuser_conninfo, autocommit=True) as connection:
+        connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
+        connection.execute("UPDATE feed_head SET first = 1, seq = 0")
+    return shared_database
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +57,7 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def settings(cases_database: TestDatabase, mint: TokenMint) -> Settings:
-    """Settings on the fresh database."""
+    """Settings on the database."""
     return Settings.model_validate(
         {
             "database_url": cases_database.app_url,
@@ -61,6 +83,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://cases.test") as running,
     ):
         yield running
+    witness("cases", app)
 
 
 @pytest.fixture

@@ -1,0 +1,107 @@
+"""The background loops of `cases`: `python -m services.cases.worker [stamper] [relay] [import]`.
+
+Without names it runs all that the transport needs. SIGTERM or SIGINT lets every loop finish what it has begun and
+ends the process with 0; a loop that fails ends it with 1, so that whoever watches the process starts it again.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.cases.service.imports.runner import run_imports
+from services.cases.settings import Settings
+from shared.db.engine import create_engine
+from shared.db.idempotency import purge_expired
+from shared.events.failures import is_transient
+from shared.events.stamper import Stamper
+from shared.kernel.clock import Clock
+from shared.observability.clock import SystemClock
+from shared.observability.logging import configure_logging, get_logger, place_of
+
+PURGE_SECONDS = 600.0
+DRAIN_SECONDS = 25.0
+
+Loop = Callable[[asyncio.Event], Awaitable[None]]
+
+
+def loops(settings: Settings, *, clock: Clock, app: AsyncEngine, worker: AsyncEngine) -> Mapping[str, Loop]:
+    """The loops by name. `app` is an engine of the role behind imports, `worker` of the role of all other loops."""
+
+    async def stamp(stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Stamper(worker).run(stop))
+            group.create_task(purge_keys(worker, clock=clock, stop=stop))
+
+    async def take_imports(stop: asyncio.Event) -> None:
+        await run_imports(app, clock=clock, stop=stop)
+
+    return {"stamper": stamp, "import": take_imports}
+
+
+async def purge_keys(
+    engine: AsyncEngine, *, clock: Clock, stop: asyncio.Event, every_seconds: float = PURGE_SECONDS
+) -> None:
+    """Forget the answers to requests that are older than 30 days, from time to time until `stop` is set."""
+    while not stop.is_set():
+        try:
+            purged = 1
+            while purged and not stop.is_set():
+                async with engine.begin() as connection:
+                    purged = await purge_expired(connection, clock.now())
+        except Exception as error:
+            if not is_transient(error):
+                raise
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), every_seconds)
+
+
+async def run(settings: Settings, names: Sequence[str], *, clock: Clock, stop: asyncio.Event) -> int:
+    """Run loops until `stop` is set or one of them ends; the exit code of the process."""
+    app = create_engine(settings.database_url.get_secret_value(), application_name="cases-import", pool_size=4)
+    worker = create_engine(settings.worker_database_url.get_secret_value(), application_name="cases-worker")
+    known = loops(settings, clock=clock, app=app, worker=worker)
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        get_logger().error("there is no such loop", loop=", ".join(unknown))
+        return 2
+    tasks = [asyncio.create_task(_guarded(name, known[name], stop)) for name in names or known]
+    await stop.wait()
+    _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+    for task in late:
+        task.cancel()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(app.dispose(), worker.dispose())
+    return 0 if all(end is True for end in ends) else 1
+
+
+async def _guarded(name: str, loop: Loop, stop: asyncio.Event) -> bool:
+    """Whether the loop ended well. However it ends, the others are asked to end too."""
+    try:
+        await loop(stop)
+    except Exception as error:
+        get_logger().error("loop failed", loop=name, **place_of(error))
+        return False
+    finally:
+        stop.set()
+    return True
+
+
+def main() -> int:
+    """The process."""
+    configure_logging("cases-worker")
+
+    async def process() -> int:
+        stop, running = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            running.add_signal_handler(number, stop.set)
+        return await run(Settings(), sys.argv[1:], clock=SystemClock(), stop=stop)
+
+    return asyncio.run(process())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
