@@ -165,10 +165,13 @@ class Table:
         return self._sums[period].get(group, {}).get(side, 0) + self._whole[period].get(side, 0)
 
 
-def measured(formula: Formula, table: Table, period: int, group: str, reach: Reach) -> Measured:
-    """The sums behind one row."""
+def mean_days(formula: Formula, reach: Reach) -> int | None:
+    """The days over which a mean is taken; None where the denominator is none."""
+    return reach.span.days if formula.of_a_mean else None
+
+
+def measured(formula: Formula, table: Table, period: int, group: str, days: int | None) -> Measured:
+    """The sums behind one row; `days` are those of the mean."""
     numerator = table.of(period, group, Side.NUMERATOR)
-    if not formula.denominator:
-        return Measured(numerator, None)
-    days = reach.span.days if formula.of_a_mean else None
-    return Measured(numerator, table.of(period, group, Side.DENOMINATOR), days)
+    denominator = table.of(period, group, Side.DENOMINATOR) if formula.denominator else None
+    return Measured(numerator, denominator, days)

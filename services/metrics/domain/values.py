@@ -1,7 +1,6 @@
 """From exact sums to what an answer shows: fractions to the end, one rounding, half away from zero."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 VALUE_DECIMALS = 4
 MEAN_DECIMALS = 6
@@ -31,11 +30,13 @@ class Value:
     value: str | None
 
 
-def rounded(number: Fraction, decimals: int) -> str:
-    """A decimal string with exactly so many decimals, rounded half away from zero; zero never has a sign."""
-    scaled = number * 10**decimals
-    magnitude = (2 * abs(scaled.numerator) + scaled.denominator) // (2 * scaled.denominator)
-    sign = "-" if number < 0 and magnitude else ""
+def rounded(numerator: int, denominator: int, decimals: int) -> str:
+    """An exact fraction as a decimal string, rounded once, half away from zero; zero never has a sign.
+
+    `denominator` is positive.
+    """
+    magnitude = (2 * abs(numerator) * 10**decimals + denominator) // (2 * denominator)
+    sign = "-" if numerator < 0 and magnitude else ""
     if not decimals:
         return f"{sign}{magnitude}"
     whole, fraction = divmod(magnitude, 10**decimals)
@@ -44,14 +45,16 @@ def rounded(number: Fraction, decimals: int) -> str:
 
 def evaluate(measured: Measured, scale: int) -> Value:
     """Value = scale × numerator / denominator as an exact fraction. A displayed mean never enters it."""
-    numerator = measured.numerator
-    if measured.denominator is None:
-        return Value(numerator, COUNT_DENOMINATOR, None, None, rounded(Fraction(scale * numerator), VALUE_DECIMALS))
-    if measured.days is None:
-        shown, mean = str(measured.denominator), Fraction(measured.denominator)
-        person_days = None
-    else:
-        mean = Fraction(measured.denominator, measured.days) if measured.days else Fraction(0)
-        shown, person_days = rounded(mean, MEAN_DECIMALS), measured.denominator
-    value = rounded(scale * numerator / mean, VALUE_DECIMALS) if mean else None
-    return Value(numerator, shown, person_days, measured.days, value)
+    numerator, denominator, days = measured.numerator, measured.denominator, measured.days
+    if denominator is None:
+        return Value(numerator, COUNT_DENOMINATOR, None, None, rounded(scale * numerator, 1, VALUE_DECIMALS))
+    if days is None:
+        return Value(numerator, str(denominator), None, None, _quotient(scale * numerator, denominator))
+    mean = rounded(denominator, days or 1, MEAN_DECIMALS)
+    return Value(numerator, mean, denominator, days, _quotient(scale * numerator * days, denominator))
+
+
+def _quotient(numerator: int, denominator: int) -> str | None:
+    if denominator < 0:
+        numerator, denominator = -numerator, -denominator
+    return rounded(numerator, denominator, VALUE_DECIMALS) if denominator else None

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.metrics.domain.catalogue import KEY_FIGURES
 from services.metrics.domain.definitions import Definition, Formula
-from services.metrics.domain.figures import Layout, Table, check_share, inquiries, layout, measured
+from services.metrics.domain.figures import Layout, Table, check_share, inquiries, layout, mean_days, measured
 from services.metrics.domain.groups import ComparedGroup, Roster
 from services.metrics.domain.listings import (
     FlowChoice,
@@ -183,9 +183,10 @@ def _always(roster: Roster, days: Layout) -> list[list[str]]:
 def _rows(question: _Question, roster: Roster, always: Sequence[Sequence[str]], table: Table) -> Iterator[Row]:
     formula, names = question.formula, roster.names()
     for number, reach in enumerate(question.days.reaches):
+        days, provisional = mean_days(formula, reach), reach.provisional
         for group in roster.groups(always[number], table.found(number)):
-            value = evaluate(measured(formula, table, number, group, reach), formula.scale)
-            yield Row(group, names.get(group), reach.period, value, reach.provisional)
+            value = evaluate(measured(formula, table, number, group, days), formula.scale)
+            yield Row(group, names.get(group), reach.period, value, provisional)
 
 
 def _bounded(rows: Iterator[Row]) -> Sequence[Row]:

@@ -7,7 +7,7 @@ import pytest
 
 from services.metrics.domain.catalogue import KEY_FIGURES
 from services.metrics.domain.definitions import Formula
-from services.metrics.domain.figures import Inquiry, Table, check_share, inquiries, layout, measured
+from services.metrics.domain.figures import Inquiry, Table, check_share, inquiries, layout, mean_days, measured
 from services.metrics.domain.periods import Period, parse_period
 from services.metrics.domain.questions import Grouping, ParametersError, PeriodChoice, WindowChoice
 from services.metrics.domain.sums import (
@@ -120,8 +120,7 @@ class TestShareOfADisability:
         numerator, denominator = asked("anteil_behinderungsart_bfa", PeriodChoice(period("2021")), grouping=grouping)
         assert denominator.request.group_by is GroupBy.TOTAL
         table = _answered([numerator, denominator], [[SumRow(0, 0, "GEISTIG", 5)], [SumRow(0, 0, "TOTAL", 8)]])
-        (reach,) = layout(figure, PeriodChoice(period("2021")), WindowChoice(), TODAY).reaches
-        rows = [measured(figure, table, 0, group, reach) for group in ("GEISTIG", "KOERPERLICH", "SEELISCH")]
+        rows = [measured(figure, table, 0, group, None) for group in ("GEISTIG", "KOERPERLICH", "SEELISCH")]
         assert rows == [Measured(5, 8), Measured(0, 8), Measured(0, 8)]
 
     @pytest.mark.parametrize("group_by", [one for one in GroupBy if one is not GroupBy.DISABILITY])
@@ -148,10 +147,12 @@ def test_a_mean_carries_its_days_and_a_count_no_denominator() -> None:
     table = _answered(asking, [[SumRow(0, 0, "TOTAL", 3), SumRow(0, 1, "TOTAL", 9_200)]])
     figure = formula("uebergangsdichte")
     (reach,) = layout(figure, choice, windows, TODAY).reaches
-    assert measured(figure, table, 0, "TOTAL", reach) == Measured(3, 9_200, 92)
-    assert measured(figure, table, 0, "05515", reach) == Measured(0, 0, 92)
+    days = mean_days(figure, reach)
+    assert measured(figure, table, 0, "TOTAL", days) == Measured(3, 9_200, 92)
+    assert measured(figure, table, 0, "05515", days) == Measured(0, 0, 92)
     count = formula("anzahl_uebergang")
-    assert measured(count, table, 0, "TOTAL", reach) == Measured(3, None)
+    assert mean_days(count, reach) is None
+    assert measured(count, table, 0, "TOTAL", None) == Measured(3, None)
 
 
 def test_groups_whose_sums_are_zero_are_not_found() -> None:

@@ -26,16 +26,17 @@ from services.metrics.domain.values import Measured, Value, evaluate, rounded
     ],
 )
 def test_it_is_rounded_half_away_from_zero(number: Fraction, decimals: int, text: str) -> None:
-    assert rounded(number, decimals) == text
+    assert rounded(number.numerator, number.denominator, decimals) == text
 
 
 @given(st.fractions(), st.integers(0, 6))
 def test_the_rounded_number_is_the_nearest_and_never_a_negative_zero(number: Fraction, decimals: int) -> None:
-    text = rounded(number, decimals)
+    text = rounded(number.numerator, number.denominator, decimals)
     assert abs(Fraction(text) - number) <= Fraction(1, 2 * 10**decimals)
     assert len(text.partition(".")[2]) == decimals
     assert not (text.startswith("-") and Fraction(text) == 0)
-    assert rounded(-number, decimals).removeprefix("-") == text.removeprefix("-")
+    opposite = rounded(-number.numerator, number.denominator, decimals)
+    assert opposite.removeprefix("-") == text.removeprefix("-")
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,15 @@ def test_a_row_shows_exact_counts_and_means_with_six_decimals(measured: Measured
 def test_the_displayed_mean_does_not_enter_the_value() -> None:
     # 1 / (3 / 9) = 3 exactly; through the displayed 0.333333 it would be 3.0000030…
     assert evaluate(Measured(1_000_000, 3, 9), 1).value == "3000000.0000"
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(1, 40_000), st.sampled_from([1, 100, 1000]))
+def test_a_value_is_the_exact_fraction_rounded_once(numerator: int, person_days: int, days: int, scale: int) -> None:
+    shown = evaluate(Measured(numerator, person_days, days), scale)
+    mean = Fraction(person_days, days)
+    assert abs(Fraction(shown.denominator) - mean) <= Fraction(1, 2 * 10**6)
+    if mean == 0:
+        assert shown.value is None
+    else:
+        assert shown.value is not None
+        assert abs(Fraction(shown.value) - scale * numerator / mean) <= Fraction(1, 2 * 10**4)
