@@ -1,7 +1,7 @@
 """Runs one command that must not outlive whoever started it: `python -m deploy.local.child SIGNAL [USER] -- CMD …`.
 
 The starter holds the write end of our standard input. When that closes, however the starter died, the command gets
-SIGNAL and, 20 seconds later, SIGKILL. SIGTERM and SIGINT do the same. On Linux the command also gets SIGNAL when
+SIGNAL and, 30 seconds later, SIGKILL. SIGTERM and SIGINT do the same. On Linux the command also gets SIGNAL when
 this process itself is killed. File descriptors that the starter passed on reach the command (`pass_fds`), so a lock
 on one of them is held as long as the command lives. The exit code is the command's, or 128 + number of the signal.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pwd import getpwnam
 from typing import Any
 
-GRACE_SECONDS = 20
+GRACE_SECONDS = 30
 _PR_SET_PDEATHSIG = 1
 
 

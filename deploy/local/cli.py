@@ -10,6 +10,8 @@ import typer
 from deploy.local.commands.backup import backup, restore
 from deploy.local.commands.imports import import_file, simulate
 from deploy.local.commands.kpis import kpis
+from deploy.local.commands.parked import parked
+from deploy.local.commands.rebuild import rebuild
 from deploy.local.commands.token import token
 from deploy.local.commands.up import up
 from deploy.local.errors import CommandFailedError
@@ -28,9 +30,10 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for command in (up, token, simulate, kpis, backup, restore):
+    for command in (up, token, simulate, kpis, rebuild, backup, restore):
         app.command()(command)
     app.command("import")(import_file)
+    app.add_typer(parked, name="parked", no_args_is_help=True)
     return app
 
 
