@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.cases.service.imports.runner import ImportWorker
@@ -122,6 +123,15 @@ class Books:
         found = (await self.api.get("/v1/cases", external_ref=ref)).json()["items"]
         assert len(found) == 1, found
         return dict(found[0])
+
+
+async def until(condition: Callable[[], object], *, seconds: float = 30) -> None:
+    """Wait while other tasks run, until the condition holds; fail after the deadline."""
+    for _ in range(int(seconds * 100)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"not within {seconds} s")
 
 
 def counts(status: Json) -> tuple[int, int, int]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from uuid import UUID
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.cases.repository.imports.bulk import OvertakenError
@@ -23,14 +22,13 @@ from shared.db.engine import bind_tenant, tenant_transaction
 from shared.events.failures import is_transient
 from shared.kernel.clock import Clock
 from shared.kernel.mitgliedskoerperschaften import Traeger
+from shared.observability.logging import get_logger, place_of
 
 POLL_SECONDS = 0.25
 _PAUSE_SECONDS = 0.5
 _ATTEMPTS = 5
 _PIECES_PER_ROUND = 64
 _SUBJECT = "import"
-
-_log = structlog.get_logger(__name__)
 
 
 async def run_imports(
@@ -97,7 +95,7 @@ class ImportWorker:
         """Remove the body, some pieces at a time, then end the import."""
         if await imports.drop_pieces(job.import_id, _PIECES_PER_ROUND) < _PIECES_PER_ROUND:
             await imports.finish(job.import_id, "DONE", self._clock.now())
-            _log.info("import done", import_id=str(job.import_id), lines=job.lines.done)
+            get_logger().info("import done", import_id=str(job.import_id), lines=job.lines.done)
         return True
 
     async def _after_failure(
@@ -106,7 +104,7 @@ class ImportWorker:
         """Wait where time helps, try again a few times, and end an import that cannot be worked on as FAILED."""
         import_id = None if job is None else str(job.import_id)
         if is_transient(error):
-            _log.warning("imports wait", import_id=import_id, error_type=type(error).__name__)
+            get_logger().warning("imports wait", import_id=import_id, **place_of(error))
             await _pause(stop, _PAUSE_SECONDS)
             return
         if job is None:
@@ -115,7 +113,7 @@ class ImportWorker:
         self._attempts[job.import_id] = attempts
         if isinstance(error, OvertakenError):
             return
-        _log.error("chunk failed", import_id=import_id, attempt=attempts, error_type=type(error).__name__)
+        get_logger().error("chunk failed", import_id=import_id, attempt=attempts, **place_of(error))
         if attempts >= _ATTEMPTS:
             async with tenant_transaction(self._engine, traeger, _SUBJECT) as connection:
                 await ImportRepository(connection, traeger).finish(job.import_id, "FAILED", self._clock.now())
