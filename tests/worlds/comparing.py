@@ -10,8 +10,6 @@ from tests.recount.parameters import ParameterSet
 from tests.recount.query import UnanswerableError
 from tests.recount.worlds import World
 
-COMPARED = ("group", "period", "numerator", "denominator", "person_days", "days", "value", "provisional")
-
 
 class Answer(Protocol):
     """What came back: both kinds of httpx clients give this."""
@@ -23,12 +21,6 @@ class Answer(Protocol):
     def text(self) -> str: ...
 
     def json(self) -> Any: ...
-
-
-class Client(Protocol):
-    """A client of metrics with the token of one Träger."""
-
-    def get(self, url: str, *, params: Mapping[str, Any]) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +110,3 @@ def listing_questions(
 def recounts_of(world: World, ids: Mapping[str, Mapping[str, str]]) -> dict[str, Recount]:
     """A recount per Träger that knows the providers by their ids."""
     return {traeger: Recount(books, world.today, ids[traeger]) for traeger, books in world.books.items()}
-
-
-def check_world(
-    clients: Mapping[str, Client],
-    world: World,
-    sets: Iterable[ParameterSet],
-    ids: Mapping[str, Mapping[str, str]],
-) -> Outcome:
-    """Ask a running product, which must have counted the whole world, and compare every answer.
-
-    `clients` has a client of metrics per Träger, `ids` the provider ids per Träger and reference. Fails with up to
-    twenty differences.
-    """
-    outcome = Outcome()
-    for question in questions(world, sets, ids):
-        outcome.judge(question, clients[question.traeger].get(question.path, params=question.params))
-    assert not outcome.differences, "\n".join(outcome.differences[:20])
-    return outcome
