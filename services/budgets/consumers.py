@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from services.budgets.domain.model import Cell, Movement, Phase
-from services.budgets.domain.openings import KINDS_OF_INTEREST
+from services.budgets.domain.openings import KINDS_OF_INTEREST, opened_by
 from services.budgets.domain.proposals import Command, Signed, is_of_interest
 from services.budgets.service import Transaction, follow_commands
 from shared.contracts import cases_v1
@@ -15,6 +15,7 @@ from shared.contracts.parts import traeger_of
 from shared.events.ports import Command as Delivered
 from shared.events.ports import InvalidCommandError, Outcome, UnsupportedVersionError
 from shared.kernel.clock import Clock
+from shared.kernel.mitgliedskoerperschaften import Traeger
 
 KIND_BY_TYPE = {cases_v1.movement_type(kind): kind for kind in KINDS_OF_INTEREST}
 """The types that are read, with the kind their payload must name."""
@@ -62,7 +63,7 @@ def command_of(delivered: Delivered) -> Command | None:
             continue
         told = _movement(envelope, kind)
         head = told
-        signed.append(Signed(told.index, told.sign, _domain_movement(told)))
+        signed.append(Signed(told.index, told.sign, _domain_movement(told, envelope.tenant)))
     if head is None:
         return None
     traeger = delivered[0].tenant
@@ -85,22 +86,29 @@ def _movement(envelope: Envelope, kind: str) -> cases_v1.Movement:
         raise InvalidCommandError(f"the payload does not keep its contract: {error}") from error
     if told.kind != kind or told.sign not in (-1, 1) or str(told.case_id) != envelope.subject:
         raise InvalidCommandError("kind, sign or case contradict the envelope")
+    if (told.from_ is None) != (told.from_since is None):
+        raise InvalidCommandError("a movement out of a cell says since when, any other does not")
     return told
 
 
-def _domain_movement(told: cases_v1.Movement) -> Movement:
+def _domain_movement(told: cases_v1.Movement, traeger: Traeger) -> Movement:
     try:
-        return Movement(
+        movement = Movement(
             fact_id=told.fact_id,
             kind=told.kind,
             instrument=told.instrument,
             effective_on=told.effective_on,
             decided_on=told.decided_on,
             before=None if told.from_ is None else _cell(told.from_),
+            before_since=told.from_since,
             after=None if told.to is None else _cell(told.to),
         )
     except ValueError as error:
         raise InvalidCommandError("a cell names a phase that this contract does not have") from error
+    instrument = opened_by(movement, traeger)
+    if instrument is not None and (movement.after is None or movement.after.phase is not instrument.phase):
+        raise InvalidCommandError("a movement that opens a grant leads into its phase")
+    return movement
 
 
 def _cell(cell: cases_v1.Cell) -> Cell:

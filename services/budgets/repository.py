@@ -39,14 +39,15 @@ _GRANTS = text(
 _SAVE_TOLD = text(
     """
     INSERT INTO told_fact (tenant, fact_id, case_id, case_version, entry_version, entry_index, effective_on,
-                           opens, leaves)
+                           opens, enters, leaves, left_since)
     SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
         tenant text, fact_id uuid, case_id uuid, case_version int, entry_version int, entry_index int,
-        effective_on date, opens text, leaves text)
+        effective_on date, opens text, enters text, leaves text, left_since date)
     ON CONFLICT (tenant, fact_id) DO UPDATE SET
         case_version = excluded.case_version, entry_version = excluded.entry_version,
         entry_index = excluded.entry_index, effective_on = excluded.effective_on,
-        opens = excluded.opens, leaves = excluded.leaves
+        opens = excluded.opens, enters = excluded.enters, leaves = excluded.leaves,
+        left_since = excluded.left_since
     """
 )
 _SAVE_GRANTS = text(
@@ -182,7 +183,9 @@ def _told(row: Row[Any]) -> Told:
         entry=(row.entry_version, row.entry_index),
         effective_on=row.effective_on,
         opens=None if row.opens is None else Instrument(row.opens),
+        enters=None if row.enters is None else Phase(row.enters),
         leaves=None if row.leaves is None else Phase(row.leaves),
+        left_since=row.left_since,
     )
 
 
@@ -196,7 +199,9 @@ def _told_row(key: CaseKey, told: Told) -> dict[str, Any]:
         "entry_index": told.entry[1],
         "effective_on": told.effective_on,
         "opens": told.opens,
+        "enters": told.enters,
         "leaves": told.leaves,
+        "left_since": told.left_since,
     }
 
 

@@ -43,13 +43,16 @@ told_fact = Table(
     Column("entry_index", Integer, nullable=False),
     Column("effective_on", Date, nullable=False),
     Column("opens", Text, nullable=True),
+    Column("enters", Text, nullable=True),
     Column("leaves", Text, nullable=True),
+    Column("left_since", Date, nullable=True),
     PrimaryKeyConstraint("tenant", "fact_id"),
     ForeignKeyConstraint(["tenant", "case_id"], ["case_file.tenant", "case_file.case_id"]),
     CheckConstraint("entry_version <= case_version", name="entry"),
+    CheckConstraint("(leaves IS NULL) = (left_since IS NULL)", name="left_since"),
     Index("ix_told_fact_tenant_case_id", "tenant", "case_id"),
 )
-"""What the newest command said of a fact that opens a grant or leads out of a funded phase, or once did."""
+"""What the newest command said of a fact that leads into or out of a funded phase, or once did."""
 
 grants = Table(
     "grants",

@@ -84,6 +84,8 @@ class Movement:
     effective_on: date
     decided_on: date | None
     before: Cell | None
+    before_since: date | None
+    """The day on which the phase of `before` began."""
     after: Cell | None
 
 

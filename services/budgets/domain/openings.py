@@ -81,6 +81,15 @@ def opened_by(movement: Movement, traeger: Traeger, table: Iterable[Opening] = O
     return None
 
 
+def phase_entered_by(movement: Movement) -> Phase | None:
+    """The funded phase that a movement leads into, with or without a grant of ours, or None."""
+    if movement.after is None or movement.after.phase not in FUNDED_PHASES:
+        return None
+    if movement.before is not None and movement.before.phase is movement.after.phase:
+        return None
+    return movement.after.phase
+
+
 def phase_left_by(movement: Movement) -> Phase | None:
     """The funded phase that a movement leads out of, or None."""
     if movement.before is None or movement.before.phase not in FUNDED_PHASES:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from services.budgets.domain.model import Act, Grant, HistoryEntry, Instrument, Movement, Phase, State
-from services.budgets.domain.openings import opened_by, phase_left_by
+from services.budgets.domain.openings import opened_by, phase_entered_by, phase_left_by
 from shared.kernel.mitgliedskoerperschaften import Traeger
 
 _ONE_DAY = timedelta(days=1)
@@ -38,9 +38,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the newest command said of a fact: what it opens, what it leaves. Neither: it was taken back.
+    """What the newest command said of a fact: which funded phase it enters and leaves. Neither: it was taken back.
 
-    `entry` is where the fact was first told of, which orders facts of one day.
+    `left_since` is the day on which the phase it leaves began, so it names the stay it ends. `entry` is where the
+    fact was first told of; it orders facts of one day.
     """
 
     fact_id: UUID
@@ -48,12 +49,9 @@ class Told:
     entry: tuple[int, int]
     effective_on: date
     opens: Instrument | None
+    enters: Phase | None
     leaves: Phase | None
-
-    @property
-    def place(self) -> tuple[date, tuple[int, int]]:
-        """The place in the timeline of the case."""
-        return (self.effective_on, self.entry)
+    left_since: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +66,9 @@ EMPTY = CaseFile({}, {})
 
 
 def is_of_interest(movement: Movement, traeger: Traeger) -> bool:
-    """Whether a movement opens a grant or leads out of a funded phase."""
-    return opened_by(movement, traeger) is not None or phase_left_by(movement) is not None
+    """Whether a movement opens a grant, or leads into or out of a funded phase."""
+    found = (opened_by(movement, traeger), phase_entered_by(movement), phase_left_by(movement))
+    return any(each is not None for each in found)
 
 
 def follow(
@@ -107,13 +106,16 @@ def _by_fact(command: Command) -> dict[UUID, list[Signed]]:
 def _said_of(fact_id: UUID, events: Sequence[Signed], command: Command) -> Told:
     last = events[-1]
     stands = last.sign > 0
+    left = phase_left_by(last.movement) if stands else None
     return Told(
         fact_id=fact_id,
         case_version=command.case_version,
         entry=(command.case_version, last.index),
         effective_on=last.movement.effective_on,
         opens=opened_by(last.movement, command.traeger) if stands else None,
-        leaves=phase_left_by(last.movement) if stands else None,
+        enters=phase_entered_by(last.movement) if stands else None,
+        leaves=left,
+        left_since=last.movement.before_since if left is not None else None,
     )
 
 
@@ -157,12 +159,17 @@ def _settled(grant: Grant, told: Mapping[UUID, Told]) -> Grant:
     opening = told[grant.opened_by_fact]
     if opening.opens is not grant.instrument:
         return replace(grant, state=State.ZURUECKGEZOGEN)
-    return replace(grant, state=State.VORSCHLAG, end=_end(opening, grant.instrument, told.values()))
+    return replace(grant, state=State.VORSCHLAG, end=_end(opening, grant.instrument.phase, told.values()))
 
 
-def _end(opening: Told, instrument: Instrument, told: Iterable[Told]) -> date | None:
-    leavings = [fact for fact in told if fact.leaves is instrument.phase and fact.place > opening.place]
-    return min(leavings, key=lambda fact: fact.place).effective_on - _ONE_DAY if leavings else None
+def _end(opening: Told, phase: Phase, told: Iterable[Told]) -> date | None:
+    """The day before the movement that ends the stay. Several stays may begin on one day; all but one end on it."""
+    facts = list(told)
+    begun = [fact for fact in facts if fact.enters is phase and fact.effective_on == opening.effective_on]
+    ended = [fact for fact in facts if fact.leaves is phase and fact.left_since == opening.effective_on]
+    stay = sorted(begun, key=lambda fact: fact.entry).index(opening)
+    in_order = sorted(ended, key=lambda fact: (fact.effective_on, fact.entry))
+    return in_order[stay].effective_on - _ONE_DAY if stay < len(in_order) else None
 
 
 def _act(before: Grant | None, now: Grant) -> Act:

@@ -33,11 +33,14 @@ CREATE TABLE told_fact (
     entry_index integer NOT NULL,
     effective_on date NOT NULL,
     opens text,
+    enters text,
     leaves text,
+    left_since date,
     CONSTRAINT pk_told_fact PRIMARY KEY (tenant, fact_id),
     CONSTRAINT fk_told_fact_tenant_case_id_case_file
         FOREIGN KEY (tenant, case_id) REFERENCES case_file (tenant, case_id),
-    CONSTRAINT ck_told_fact_entry CHECK (entry_version <= case_version)
+    CONSTRAINT ck_told_fact_entry CHECK (entry_version <= case_version),
+    CONSTRAINT ck_told_fact_left_since CHECK ((leaves IS NULL) = (left_since IS NULL))
 );
 CREATE INDEX ix_told_fact_tenant_case_id ON told_fact (tenant, case_id);
 
