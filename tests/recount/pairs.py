@@ -6,7 +6,7 @@ from random import Random
 
 Choice = dict[str, str]
 Pair = tuple[str, str, str, str]
-PLAIN = 0.7
+PLAIN = 0.9
 """How often the first value of a name is taken where none covers more: too many filters at once leave nothing."""
 Possible = Callable[[Mapping[str, str]], bool]
 

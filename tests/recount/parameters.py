@@ -39,7 +39,7 @@ PHASES = (
     model.ZUVERDIENST,
 )
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
-SETS_PER_WORLD = 360
+SETS_PER_WORLD = 380
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def parameter_sets(world: World, choices: Sequence[pairs.Choice]) -> list[Parame
     random = Random(world.seed * 7919 + 1)
     by_size = sorted(world.books.values(), key=lambda books: len(books.histories), reverse=True)
     makers = [_Maker(random, books, world.today) for books in by_size]
-    return [random.choices(makers, [5, 1])[0].made(choice) for choice in choices]
+    return [random.choices(makers, [9, 1])[0].made(choice) for choice in choices]
 
 
 class _Maker:
@@ -200,7 +200,7 @@ class _Maker:
         if choice["cohort"] != ABSENT:
             months = _MONTHS[choice["cohort"]]
             until = self._ended(end, months)
-            since = Period(until.start - months * self._random.randint(0, 24 // months), months)
+            since = Period(until.start - months * self._random.randint(0, 48 // months), months)
             params |= {"cohort_from": since.text, "cohort_to": until.text}
         return params
 
@@ -222,7 +222,7 @@ class _Maker:
 
     def _ended(self, end: int, months: int) -> Period:
         """A period that ends with or before the month before `end`."""
-        start = (end - self._random.randint(0, 20)) // months * months - months
+        start = (end - self._random.randint(0, 12)) // months * months - months
         return Period(start, months)
 
     def _mk(self, which: str) -> str:

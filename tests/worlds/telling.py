@@ -39,13 +39,13 @@ class Ids:
     """The ids the product knows things by: the same ones for the same seed, in the form of UUIDv7."""
 
     def __init__(self, seed: int) -> None:
-        self._random = Random(seed)
+        self._seed = seed
         self._known: dict[str, UUID] = {}
 
     def of(self, ref: str) -> UUID:
         """The id of a reference."""
         if ref not in self._known:
-            number = (0x0190 << 112) | self._random.getrandbits(112)
+            number = (0x0190 << 112) | Random(f"{self._seed} {ref}").getrandbits(112)
             number = number & ~(0xF << 76) & ~(0x3 << 62) | (0x7 << 76) | (0x2 << 62)
             self._known[ref] = UUID(int=number)
         return self._known[ref]
