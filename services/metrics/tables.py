@@ -124,8 +124,8 @@ cube = Table(
     Column("disability", SmallInteger, nullable=False),
     Column("basis", SmallInteger, nullable=False),
     Column("cohort_month", SmallInteger, nullable=False),
-    Column("net", BigInteger, nullable=False),
-    Column("moment", BigInteger, nullable=False),
+    Column("net", Integer, nullable=False),
+    Column("moment", Integer, nullable=False),
     PrimaryKeyConstraint(
         "tenant",
         "measure",

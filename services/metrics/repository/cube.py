@@ -45,7 +45,7 @@ def cube_rows(source: str) -> str:
         UNION ALL
         SELECT tenant, code, attribution, {YEARS}::smallint, (month / 12 * 12)::smallint,
             (recorded_month / 12 * 12)::smallint, key, disability, {BOTH_BASES}::smallint, {NO_COHORT}::smallint,
-            sum(net)::bigint, sum(moment)::bigint
+            sum(net)::integer, sum(moment)::integer
         FROM stays
         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
         HAVING sum(net) <> 0 OR sum(moment) <> 0

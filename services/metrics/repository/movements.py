@@ -6,8 +6,10 @@ from functools import lru_cache
 from uuid import UUID
 
 import msgspec
+import psycopg
 from psycopg import AsyncConnection as Driver
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.metrics.domain.measures import PHASES_WITH_PROVIDER
@@ -51,8 +53,12 @@ async def copy_movements(
     rows = "".join([movement_row(entry, providers) for entry in arrived])
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, Driver), "movements are copied by psycopg"
-    async with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        await copy.write(rows)
+    try:
+        async with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+            await copy.write(rows)
+    except psycopg.Error as error:
+        # As if SQLAlchemy had sent it, so that whoever judges failures knows this one too.
+        raise DBAPIError.instance(_COPY, None, error, psycopg.Error, connection_invalidated=driver.closed) from error
 
 
 async def any_present(connection: AsyncConnection, source: str, part: int, seqs: Sequence[int]) -> bool:

@@ -52,7 +52,7 @@ def _by_strand(question: Question, rows: Iterable[Any]) -> Mapping[Strand, list[
 def _term_rows(question: Question, place: int, term: Term, found: Sequence[SlotSum]) -> Iterator[SumRow]:
     request, axis = question.request, question.axis
     for group, curve in _curves(question, term, found).items():
-        name = _name(request.group_by, group)
+        name = group_name(request.group_by, group)
         for index, span in enumerate(request.spans):
             value = curve.value(axis, term.aggregate, span)
             if value:
@@ -64,20 +64,22 @@ def _curves(question: Question, term: Term, found: Sequence[SlotSum]) -> Mapping
     if question.request.group_by is not GroupBy.COMPARISON_GROUP:
         return curves(axis, found)
     if term.cohort is None:
-        return parted_curves(axis, found, lambda gathered, slot: _part(membership.in_slot(axis, slot, gathered)))
+        return parted_curves(axis, found, lambda gathered, slot: part_name(membership.in_slot(axis, slot, gathered)))
     cohort_axis = question.cohort_axes[term.cohort]
     parted = [
-        replace(entry, group=_part(membership.in_slot(cohort_axis, entry.cohort_slot, entry.group)))
+        replace(entry, group=part_name(membership.in_slot(cohort_axis, entry.cohort_slot, entry.group)))
         for entry in found
     ]
     return curves(axis, parted)
 
 
-def _part(in_group: bool) -> str:
+def part_name(in_group: bool) -> str:
+    """How the parts of a comparison are called."""
     return GROUP if in_group else BASE
 
 
-def _name(group_by: GroupBy, group: Any) -> str:
+def group_name(group_by: GroupBy, group: Any) -> str:
+    """The name of a group of the statement."""
     if group_by is GroupBy.MITGLIEDSKOERPERSCHAFT:
         return ags_name(group)
     if group_by is GroupBy.PROVIDER:

@@ -45,18 +45,19 @@ class Statement:
 
     def text(self) -> str:
         """The whole statement: code, group, slot, cohort_slot, net, moment."""
-        group, join = self._group()
-        filters = "".join(f" AND {condition}" for condition in self._filters())
+        group, join = self.group()
+        filters = "".join(f" AND {condition}" for condition in self.filters())
         effects = "\nUNION ALL\n".join([*self._cube_blocks(), *self._raw_blocks()])
         return f"""
             SELECT effect.code, {group} AS "group", effect.slot, effect.cohort_slot,
-                sum(effect.net)::bigint AS net, sum(effect.moment)::bigint AS moment
+                sum(effect.net) AS net, sum(effect.moment) AS moment
             FROM ({effects}) AS effect (code, key, disability, slot, cohort_slot, net, moment) {join}
             WHERE true{filters}
             GROUP BY 1, 2, 3, 4
             HAVING sum(effect.net) <> 0 OR sum(effect.moment) <> 0"""  # noqa: S608 - codes of our own, the rest is bound
 
-    def _group(self) -> tuple[str, str]:
+    def group(self) -> tuple[str, str]:
+        """How a row of `effect` gets its group, and the join that needs."""
         request = self.question.request
         known = "LEFT JOIN provider ON provider.no = effect.key"
         if request.group_by is GroupBy.MITGLIEDSKOERPERSCHAFT:
@@ -82,7 +83,8 @@ class Statement:
             ) AS member (key, gathered) ON member.key = effect.key"""  # noqa: S608 - values are bound
         return "coalesce(member.gathered, 0)", members
 
-    def _filters(self) -> Iterator[str]:
+    def filters(self) -> Iterator[str]:
+        """The conditions that the filters put on a row of `effect`."""
         filters = self.question.request.filters
         providers = f"SELECT no FROM provider WHERE tenant = {self._tenant()}"  # noqa: S608 - the tenant is bound
         if filters.provider_id is not None:
@@ -150,7 +152,7 @@ class Statement:
                     yield self._raw_block(place, alike[0], coded, source(place, alike[0]))
 
     def _raw_block(self, place: int, like: Strand, coded: Sequence[Coded], source: str) -> str:
-        day = _day(like)
+        day = day_column(like)
         bounds = self.bind("bounds", list(self.question.axis.bounds), "date[]")
         cohort_slot = "0"
         if like.cohort is not None:
@@ -162,9 +164,9 @@ class Statement:
             SELECT code, key, disability, width_bucket({day}, {bounds}), {cohort_slot}, net, moment
             FROM effect)"""  # noqa: S608 - codes of our own, the rest is bound
 
-    def _known(self, like: Strand) -> str:
+    def known(self, like: Strand) -> str:
         """The movements that count at all: own Träger, known, dated within the slots, of the cohort."""
-        day, bounds, until = _day(like), self.question.axis.bounds, self.question.knowledge.until
+        day, bounds, until = day_column(like), self.question.axis.bounds, self.question.knowledge.until
         conditions = [f"m.tenant = {self._tenant()}", f"m.{day} < {self.bind('last_bound', bounds[-1], 'date')}"]
         if like.from_slot:
             conditions.append(f"m.{day} >= {self.bind('first_bound', bounds[0], 'date')}")
@@ -178,19 +180,21 @@ class Statement:
         return " AND ".join(conditions)
 
     def _all(self, _place: int, like: Strand) -> str:
-        return f"SELECT m.* FROM movement m WHERE {self._known(like)}"  # noqa: S608 - values are bound
+        return f"SELECT m.* FROM movement m WHERE {self.known(like)}"  # noqa: S608 - values are bound
 
     def _rest(self, place: int, like: Strand) -> str:
         if like.cohort is not None:
             return self._rest_of_cohort(place, like, like.cohort)
-        day, known = _day(like), self._known(like)
+        day, known = day_column(like), self.known(like)
+        # The fence (OFFSET 0) keeps to the one good plan: the tail is found by its numbers, whatever its dates are.
         parts = self.bind("parts", list(parts_of(self.question.request.traeger)), "smallint[]")
         branches = [
             f"""SELECT m.* FROM (SELECT * FROM cube_mark WHERE part = ANY({parts}) OFFSET 0) AS mark
                 CROSS JOIN LATERAL (
-                    SELECT * FROM movement m
-                    WHERE m.source = mark.source AND m.part = mark.part AND m.seq > mark.seq AND {known} OFFSET 0
-                ) AS m"""  # noqa: S608 - values are bound
+                    SELECT * FROM movement
+                    WHERE source = mark.source AND part = mark.part AND seq > mark.seq OFFSET 0
+                ) AS m
+                WHERE {known}"""  # noqa: S608 - values are bound
         ]
         passed = "JOIN cube_mark mark ON mark.source = m.source AND mark.part = m.part AND m.seq <= mark.seq"
         broken = self._broken("broken", self.question.axis)
@@ -212,7 +216,7 @@ class Statement:
         reasons = ["m.seq > mark.seq"]
         broken = self._broken("broken", self.question.axis)
         if broken is not None:
-            reasons.append(f"EXISTS (SELECT FROM {broken} WHERE {_within(_day(like))})")
+            reasons.append(f"EXISTS (SELECT FROM {broken} WHERE {_within(day_column(like))})")
         broken_cohort = self._broken(f"broken_cohort_{place}", self.question.cohort_axes[cohort])
         if broken_cohort is not None:
             reasons.append(f"EXISTS (SELECT FROM {broken_cohort} WHERE {_within('uebergang_on')})")
@@ -221,7 +225,7 @@ class Statement:
             reasons.append(recorded)
         return f"""SELECT m.* FROM movement m
             JOIN cube_mark mark ON mark.source = m.source AND mark.part = m.part
-            WHERE {self._known(like)} AND ({" OR ".join(reasons)})"""  # noqa: S608 - values are bound
+            WHERE {self.known(like)} AND ({" OR ".join(reasons)})"""  # noqa: S608 - values are bound
 
     def _broken(self, name: str, axis: Axis) -> str | None:
         months = axis.broken()
@@ -240,5 +244,6 @@ def _within(day: str) -> str:
     return f"m.{day} >= broken.first AND m.{day} < broken.until"
 
 
-def _day(strand: Strand) -> str:
+def day_column(strand: Strand) -> str:
+    """The column with the day on which a movement counts for a strand."""
     return "basis_on" if strand.decided else "effective_on"

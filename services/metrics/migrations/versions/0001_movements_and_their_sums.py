@@ -85,8 +85,8 @@ CREATE TABLE cube (
     disability smallint NOT NULL,
     basis smallint NOT NULL,
     cohort_month smallint NOT NULL,
-    net bigint NOT NULL,
-    moment bigint NOT NULL,
+    net integer NOT NULL,
+    moment integer NOT NULL,
     CONSTRAINT pk_cube PRIMARY KEY
         (tenant, measure, attribution, grain, month, recorded_month, key, disability, basis, cohort_month),
     CONSTRAINT ck_cube_grain CHECK (grain IN (1, 12))

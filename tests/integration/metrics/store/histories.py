@@ -90,7 +90,7 @@ class World:
     last: date
     houses_per_traeger: int = 5
     corrections: float = 0.5
-    late_days: int = 200
+    late_days: int = 90
     random: Random = field(init=False)
     houses: dict[Traeger, list[House]] = field(init=False)
 
@@ -144,7 +144,7 @@ class Case:
             while again:
                 added.append(self.draw(day, [*self.facts, *added]))
                 again = self.random.random() < 0.15
-            recorded = day + DAY * self.random.randint(-40, self.world.late_days)
+            recorded = day + DAY * int(self.random.expovariate(1 / self.world.late_days) - 10)
             yield from self.command([*self.facts, *added], recorded)
             while self.random.random() < self.world.corrections:
                 yield from self.command(self.corrected(), self.time.date() + DAY * self.random.randint(0, 300))

@@ -1,34 +1,23 @@
 """Sums against the slow truth, for random histories and requests, wherever the mark of the compactor stands."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
 from datetime import date
 
+import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.metrics.domain.sums import SumRequest
+from services.metrics.repository.explaining import Place, movements_behind
 from services.metrics.repository.reading import sums
 from services.metrics.service.compaction import compact
-from shared.db.engine import create_engine, tenant_transaction
+from services.metrics.service.verification import verify
+from shared.db.engine import tenant_transaction
 from tests.integration.metrics.store.asking import Asker
 from tests.integration.metrics.store.histories import World
 from tests.integration.metrics.store.loading import Log, describe, kinds_of, load
 from tests.integration.metrics.store.reference import Reference
 from tests.support.databases import TestDatabase
-
-
-@pytest.fixture
-async def worker(metrics_database: TestDatabase) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(metrics_database.worker_url, application_name="test")
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-async def app(metrics_database: TestDatabase) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(metrics_database.app_url, application_name="test")
-    yield engine
-    await engine.dispose()
 
 
 async def answer(app: AsyncEngine, request: SumRequest) -> dict[tuple[int, int, str], int]:
@@ -61,3 +50,43 @@ async def test_sums_equal_the_slow_truth(worker: AsyncEngine, app: AsyncEngine, 
             await compact(worker, starts_at=1)
         request = asker.request()
         assert await answer(app, request) == reference.answer(request), request
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_weights_of_the_movements_behind_add_up_to_the_sums(
+    worker: AsyncEngine, app: AsyncEngine, seed: int
+) -> None:
+    world = World(seed, date(2019, 1, 1), date(2022, 6, 30))
+    log, asker = Log(world), Asker(world, seed)
+    await load(worker, log, world.cases(30))
+    await describe(worker, log, kinds_of(asker.random, world))
+    await compact(worker, starts_at=1, stretch=40)
+    for _ in range(40):
+        request = asker.request()
+        total: Counter[tuple[int, int, str]] = Counter()
+        place: Place | None = (0, 0, 0)
+        while place is not None:
+            async with tenant_transaction(app, request.traeger, "test") as connection:
+                page = await movements_behind(connection, request, limit=50, after=place)
+            assert page.next is None or page.next > place
+            place = page.next
+            for effect in page.effects:
+                total[effect.span, effect.term, effect.group] += effect.weight
+        assert {key: value for key, value in total.items() if value} == await answer(app, request), request
+
+
+async def test_verify_finds_nothing_in_an_untouched_cube_and_every_change_in_another(
+    worker: AsyncEngine, metrics_database: TestDatabase
+) -> None:
+    world = World(1, date(2019, 1, 1), date(2022, 6, 30))
+    await load(worker, Log(world), world.cases(30))
+    await compact(worker, starts_at=1, stretch=40)
+    clean = await verify(worker)
+    assert (clean.differences, clean.examples) == (0, ())
+    assert clean.rows > 0
+    with psycopg.connect(metrics_database.superuser_conninfo) as superuser:
+        superuser.execute(
+            "UPDATE cube SET net = net + 1 WHERE (measure, key) IN (SELECT measure, key FROM cube LIMIT 1)"
+        )
+        touched = superuser.execute("DELETE FROM cube WHERE measure = 1 AND grain = 12").rowcount
+    assert (await verify(worker)).differences > touched > 0
