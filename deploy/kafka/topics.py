@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from shared.contracts import cases_v1
+from shared.contracts import budgets_v1, cases_v1
 from shared.contracts.parts import PARTS
 
-TOPICS = (cases_v1.TOPIC, "teilhabe.budgets.v1")
+TOPICS = (cases_v1.TOPIC, budgets_v1.TOPIC)
 _DAY_MS = 24 * 60 * 60 * 1000
 SETTINGS: Mapping[str, str] = {
     "cleanup.policy": "delete",

@@ -14,6 +14,7 @@ from deploy.local.commands.parked import parked
 from deploy.local.commands.rebuild import rebuild
 from deploy.local.commands.token import token
 from deploy.local.commands.up import up
+from deploy.local.commands.verify import verify
 from deploy.local.errors import CommandFailedError
 from deploy.local.kafka_artefacts import KafkaFailedError
 from deploy.local.postgres import PostgresFailedError
@@ -30,7 +31,7 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for command in (up, token, simulate, kpis, rebuild, backup, restore):
+    for command in (up, token, simulate, kpis, verify, rebuild, backup, restore):
         app.command()(command)
     app.command("import")(import_file)
     app.add_typer(parked, name="parked", no_args_is_help=True)

@@ -1,7 +1,10 @@
 """Looking at processes from outside, and waiting for what must become true."""
 
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,3 +52,25 @@ def children_of(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
+
+
+def descendants_of(pid: int) -> list[int]:
+    """The process and everything below it."""
+    found = [pid]
+    for child in children_of(pid):
+        found += descendants_of(child)
+    return found
+
+
+@contextmanager
+def standing_still(*pids: int) -> Iterator[None]:
+    """Stop processes and all their descendants (SIGSTOP); let them go on after the block."""
+    stopped = [process for pid in pids for process in descendants_of(pid)]
+    for process in stopped:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in reversed(stopped):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)

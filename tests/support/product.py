@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psycopg
 import pytest
 
+from deploy.local.data_directory import DataDirectory
 from deploy.local.kafka import available
 from deploy.local.ports import free_port
-from tests.support.processes import children_of, wait_for
+from deploy.local.postgres import PostgresServer
+from tests.support.processes import alive, children_of, wait_for
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("cases", "budgets", "metrics")
@@ -98,6 +101,39 @@ class Product:
     def pid_of(self, name: str) -> int:
         """The process of that name; waits while it is being started again."""
         return wait_for(lambda: self.pids().get(name), what=f"a process {name}, there are {sorted(self.pids())}")
+
+    def wrapper_of(self, pid: int) -> int:
+        """The process between `teilhabe up` and one of its children."""
+        return next(wrapper for wrapper in children_of(self.pid) if pid in children_of(wrapper))
+
+    def wait_for_another(self, name: str, pid: int) -> None:
+        """Wait until another process has that name, and `pid` is gone."""
+        wait_for(
+            lambda: self.pids().get(name) not in (None, pid) and not alive(pid), seconds=60, what=f"another {name}"
+        )
+
+    def database(self, service: str) -> psycopg.Connection:
+        """A superuser's connection, to look at what no API shows."""
+        data = DataDirectory.existing(self.folder)
+        server = PostgresServer(data.postgres, data.running().postgres_port, data.secrets().superuser)
+        return psycopg.connect(server.conninfo(service), autocommit=True)
+
+    def wait_until_caught_up(self, seconds: float = 180) -> None:
+        """Wait until every event that was committed has had its effect in budgets and metrics."""
+        wait_for(self._caught_up, seconds=seconds, what="consumers at the heads of the logs")
+
+    def _caught_up(self) -> bool:
+        with self.database("cases") as cases:
+            waiting = cases.execute("SELECT count(*) FROM outbox_in").fetchall()
+            heads = cases.execute("SELECT part, seq FROM feed_head ORDER BY part").fetchall()
+        if waiting != [(0,)]:
+            return False
+        for service in ("budgets", "metrics"):
+            with self.database(service) as consumer:
+                taken = consumer.execute("SELECT part, seq FROM checkpoint WHERE source = '/cases' ORDER BY part")
+                if taken.fetchall() != heads:
+                    return False
+        return True
 
     def _name(self, wrapper: int, child: int) -> str:
         line = _command_line(child)
