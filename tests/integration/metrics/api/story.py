@@ -1,7 +1,7 @@
 """A small world with figures that can be counted by hand.
 
-Providers: A (WfbM, Münster, open), B (anderer Leistungsanbieter, Herford, valid to 30 June 2021), R (WfbM, Köln,
-registered by the LVR).
+Providers: A (WfbM, Münster, open), B (anderer Leistungsanbieter, Herford, valid to 30 June 2021), N (WfbM, Bochum,
+valid from 1 March 2022), R (WfbM, Köln, registered by the LVR).
 
 | person | day | recorded | what |
 |---|---|---|---|
@@ -30,10 +30,12 @@ from tests.integration.metrics.api.log import Case, Log
 NOW = datetime(2022, 2, 14, 9, 30, tzinfo=UTC)
 
 
-def provider(name: str, mk: str, kind: str = "WFBM", valid_to: str | None = None) -> ProviderChanged:
-    """A provider, valid from 1990."""
+def provider(
+    name: str, mk: str, kind: str = "WFBM", *, valid_from: str = "1990-01-01", valid_to: str | None = None
+) -> ProviderChanged:
+    """A provider."""
     until = None if valid_to is None else date.fromisoformat(valid_to)
-    return ProviderChanged(new_id(), 1, name, kind, mk, date(1990, 1, 1), until)
+    return ProviderChanged(new_id(), 1, name, kind, mk, date.fromisoformat(valid_from), until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,17 @@ class Story:
 
     a: str
     b: str
+    n: str
     r: str
 
 
 def tell(log: Log) -> Story:
     """Write the story."""
     a = provider("Werkstatt A", "05515")
-    b = provider("Anbieter B", "05758", "ANDERER_LEISTUNGSANBIETER", "2021-06-30")
+    b = provider("Anbieter B", "05758", "ANDERER_LEISTUNGSANBIETER", valid_to="2021-06-30")
+    n = provider("Werkstatt N", "05911", valid_from="2022-03-01")
     r = provider("Werkstatt R", "05315")
-    for traeger, one in ((Traeger.LWL, a), (Traeger.LWL, b), (Traeger.LVR, r)):
+    for traeger, one in ((Traeger.LWL, a), (Traeger.LWL, b), (Traeger.LWL, n), (Traeger.LVR, r)):
         log.provider(traeger, one, berlin_noon(date(2018, 1, 1)))
     _p1(log, a)
     _p2(log, b)
@@ -66,7 +70,7 @@ def tell(log: Log) -> Story:
     p4.record("2019-01-01", [p4.moved("ZUGANG_ARBEITSBEREICH", "2019-01-01", None, aap)])
     p5 = Case(log, Traeger.LVR, payer_mk="05315", residence_mk="05315")
     p5.record("2020-03-01", [p5.moved("ZUGANG_EV", "2020-03-01", None, p5.cell("EV", r))])
-    return Story(str(a.provider_id), str(b.provider_id), str(r.provider_id))
+    return Story(*(str(one.provider_id) for one in (a, b, n, r)))
 
 
 def _p1(log: Log, a: ProviderChanged) -> None:

@@ -116,6 +116,7 @@ async def test_flows_come_by_period_and_group(reading: Reading, story: Story) ->
         ("2021-Q3", story.a, 0, False),
         ("2021-Q4", story.a, 1, False),
         ("2022-Q1", story.a, 0, True),
+        ("2022-Q1", story.n, 0, True),
     ]
 
 

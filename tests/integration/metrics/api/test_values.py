@@ -190,8 +190,10 @@ class TestGroups:
         # The window of a cohort begins with the cohort
         cohort = {"cohort_from": "2021-Q3", "cohort_to": "2021-Q4", "period": "2021-Q4"}
         assert set(await rows("rueckkehrquote_kohorte", **cohort)) == {story.a}
-        # The days after today count for the rows: A is valid on all of them
-        assert set(await rows("anzahl_uebergang", period="2030", window="YEAR")) == {story.a}
+        # The days after today count for the rows, though nothing happens on them
+        assert set(await rows("anzahl_uebergang", period="2022-02", window="MONTH")) == {story.a}
+        assert set(await rows("anzahl_uebergang", period="2022-Q1", window="QUARTER")) == {story.a, story.n}
+        assert set(await rows("bestand_arbeitsbereich", period="2022-Q1")) == {story.a, story.n}
 
     async def test_filters_confine_numbers_and_leave_rows(self, reading: Reading, story: Story) -> None:
         params = {"period": "2021-Q4", "group_by": "PROVIDER"}
