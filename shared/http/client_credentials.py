@@ -21,8 +21,6 @@ class TokenRefusedError(httpx.HTTPError):
 class ClientCredentials(httpx.Auth):
     """Gets a token, keeps it until shortly before it expires, and once more when a service refuses it."""
 
-    requires_response_body = True
-
     def __init__(self, *, token_url: str, client_id: str, client_secret: str, scope: str, clock: Clock) -> None:
         self._token_url = token_url
         self._basic = httpx.BasicAuth(client_id, client_secret)
@@ -39,13 +37,13 @@ class ClientCredentials(httpx.Auth):
         async with self._lock:
             token = self._valid_token()
             if token is None:
-                token = self._accept((yield self._token_request()))
+                token = await self._accept((yield self._token_request()))
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
         if response.status_code == httpx.codes.UNAUTHORIZED:
             async with self._lock:
                 if self._token == token:
-                    self._accept((yield self._token_request()))
+                    await self._accept((yield self._token_request()))
                 token = self._token
             request.headers["Authorization"] = f"Bearer {token}"
             yield request
@@ -58,7 +56,8 @@ class ClientCredentials(httpx.Auth):
         request = httpx.Request("POST", self._token_url, data=form)
         return next(self._basic.auth_flow(request))
 
-    def _accept(self, response: httpx.Response) -> str:
+    async def _accept(self, response: httpx.Response) -> str:
+        await response.aread()  # httpx reads for its own flow only, not for one that replaces it
         try:
             answer = response.json() if response.status_code == httpx.codes.OK else {}
             token = answer["access_token"]
