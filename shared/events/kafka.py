@@ -1,8 +1,9 @@
 """What relay and source share of Kafka: the topic, its parts, and how a client is given up."""
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -29,6 +30,23 @@ class BrokerUnavailableError(UnavailableError):
     title = "Kafka does not answer"
 
 
+@contextmanager
+def asking_the_broker() -> Iterator[None]:
+    """Turn what goes wrong with a broker into `BrokerUnavailableError`.
+
+    Also a cancellation that nobody asked us for: aiokafka lets those of its own tasks escape, and it would end ours.
+    """
+    try:
+        yield
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise BrokerUnavailableError(f"Kafka does not answer ({type(error).__name__})") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise BrokerUnavailableError("the client broke off") from error
+
+
 async def ensure_topic(bootstrap: str, topic: str) -> None:
     """Create the topic with twelve partitions and the broker's replication if it is missing.
 
@@ -38,11 +56,10 @@ async def ensure_topic(bootstrap: str, topic: str) -> None:
     wanted = NewTopic(name=topic, num_partitions=PARTS, replication_factor=1, topic_configs=TOPIC_SETTINGS)
     wanted.replication_factor = -1  # the broker's default; the constructor does not take it
     try:
-        async with asyncio.timeout(CALL_SECONDS):
-            await admin.start()
-            answer = await admin.create_topics([wanted])
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise BrokerUnavailableError(f"the topic could not be created ({type(error).__name__})") from error
+        with asking_the_broker():
+            async with asyncio.timeout(CALL_SECONDS):
+                await admin.start()
+                answer = await admin.create_topics([wanted])
     finally:
         await given_up(admin.close())
     for _, code, *_rest in answer.topic_errors:
@@ -63,19 +80,23 @@ async def started_consumer(bootstrap: str, topic: str, parts: list[int]) -> AIOK
         retry_backoff_ms=50,
     )
     try:
-        async with asyncio.timeout(CALL_SECONDS):
-            await consumer.start()
-            known = await consumer._client._wait_on_metadata(topic)  # partitions_for_topic() answers from memory only
+        with asking_the_broker():
+            async with asyncio.timeout(CALL_SECONDS):
+                await consumer.start()
+                known = await consumer._client._wait_on_metadata(topic)  # partitions_for_topic() knows no new topic
             if known != set(range(PARTS)):
                 raise BrokerUnavailableError(f"the topic has {len(known)} partitions and not {PARTS}")
             consumer.assign([TopicPartition(topic, part) for part in parts])
-    except (KafkaError, TimeoutError, OSError) as error:
-        await given_up(consumer.stop())
-        raise BrokerUnavailableError(f"Kafka does not answer ({type(error).__name__})") from error
     except BaseException:
-        await given_up(consumer.stop())
+        await drop(consumer)
         raise
     return consumer
+
+
+async def drop(consumer: AIOKafkaConsumer) -> None:
+    """End a consumer. Its `stop()` may break off where the broker is away, so the rest is closed as well."""
+    await given_up(consumer.stop())
+    await given_up(consumer._client.close())
 
 
 async def abandon(producer: AIOKafkaProducer) -> None:
@@ -86,11 +107,17 @@ async def abandon(producer: AIOKafkaProducer) -> None:
     sender = producer._sender
     if sender is not None and sender.sender_task is not None:
         sender.sender_task.cancel()
-        await asyncio.gather(sender.sender_task, return_exceptions=True)
+        await asyncio.wait({sender.sender_task}, timeout=_CLOSE_SECONDS)
     await given_up(producer.stop())
+    await given_up(producer.client.close())
 
 
-async def given_up(closing: Awaitable[None]) -> None:
-    """Close a client, within bounds, whatever state it is in."""
-    with suppress(KafkaError, TimeoutError, OSError):
-        await asyncio.wait_for(closing, _CLOSE_SECONDS)
+async def given_up(closing: Coroutine[Any, Any, None]) -> None:
+    """Close a client, within bounds, whatever state it is in.
+
+    In a task of its own: aiokafka lets the cancellation of its own tasks escape, which would end ours.
+    """
+    task = asyncio.create_task(closing)
+    await asyncio.wait({task}, timeout=_CLOSE_SECONDS)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

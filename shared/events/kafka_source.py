@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from shared.events.kafka import CALL_SECONDS, BrokerUnavailableError, given_up, started_consumer
+from shared.events.kafka import CALL_SECONDS, asking_the_broker, drop, started_consumer
 from shared.events.ports import Delivery
 
 _GATHER_SECONDS = 0.05
@@ -34,6 +33,7 @@ class KafkaSource:
         self._next: dict[TopicPartition, int] = {}
         self._begin: dict[TopicPartition, int] = {}
         self._unproved: dict[TopicPartition, int] = {}
+        self._probes: dict[TopicPartition, int] = {}
         self._went_back: set[TopicPartition] = set()
 
     async def open(self, epoch: str, positions: Mapping[int, int]) -> None:
@@ -47,45 +47,50 @@ class KafkaSource:
         self._consumer = consumer
         self._epoch = epoch
         partitions = {TopicPartition(self._topic, part): seq for part, seq in positions.items()}
-        try:
+        with asking_the_broker():
             async with asyncio.timeout(CALL_SECONDS):
                 self._begin = await consumer.beginning_offsets(list(partitions))
                 ends = await consumer.end_offsets(list(partitions))
-        except (KafkaError, TimeoutError, OSError) as error:
-            raise BrokerUnavailableError(f"Kafka does not answer ({type(error).__name__})") from error
+        self._next = {}
         self._unproved = dict(partitions)
         self._went_back = set()
+        self._probes = {}
         for partition, seq in partitions.items():
-            self._seek(partition, min(seq, ends[partition]))
+            if seq >= ends[partition] > self._begin[partition]:
+                self._probes[partition] = (
+                    ends[partition] - 1
+                )  # does the topic end where it should? then drop this one
+            self._seek(partition, self._probes.get(partition, seq))
 
     async def fetch(self, *, limit: int, wait_seconds: float) -> Sequence[Delivery]:
         """What has arrived; gathers up to `limit` as long as the broker has more. Raises `BrokerUnavailableError`."""
         assert self._consumer is not None, "open() comes first"
         taken: list[Delivery] = []
         patience = wait_seconds
-        try:
-            while len(taken) < limit:
+        while len(taken) < limit:
+            with asking_the_broker():
                 async with asyncio.timeout(patience + CALL_SECONDS):
                     batches = await self._consumer.getmany(
                         timeout_ms=int(patience * 1000), max_records=limit - len(taken)
                     )
-                for partition, records in batches.items():
-                    if partition in self._unproved and not self._proved(partition, records):
-                        continue
-                    self._next[partition] = records[-1].offset + 1
-                    taken.extend(Delivery(partition.partition, record.value or b"") for record in records)
-                if not batches or not self._more():
-                    break
-                patience = _GATHER_SECONDS
-        except (KafkaError, TimeoutError, OSError) as error:
-            raise BrokerUnavailableError(f"Kafka does not answer ({type(error).__name__})") from error
+            for partition, records in batches.items():
+                if partition in self._unproved and not self._proved(partition, records):
+                    continue
+                self._next[partition] = records[-1].offset + 1
+                known = self._probes.pop(partition, None)
+                taken.extend(
+                    Delivery(partition.partition, record.value or b"") for record in records if record.offset != known
+                )
+            if not batches or not self._more():
+                break
+            patience = _GATHER_SECONDS
         return taken
 
     async def close(self) -> None:
         """Drop the client."""
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            await given_up(consumer.stop())
+            await drop(consumer)
 
     def _more(self) -> bool:
         assert self._consumer is not None, "only called while fetching"
@@ -105,6 +110,8 @@ class KafkaSource:
             return True  # damaged: what follows shows whether something is missing
         first = int(records[0].offset)
         if place.feedepoch == self._epoch:
+            if distance >= 0:
+                self._probes.pop(partition, None)
             if distance > 0 and first > self._begin[partition]:
                 self._went_back.add(partition)
                 self._seek(partition, first - distance)

@@ -11,14 +11,13 @@ from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.contracts.envelope import EVENT_MEDIA_TYPE
 from shared.events.failures import is_transient
 from shared.events.head_watch import HeadWatch
-from shared.events.kafka import CALL_SECONDS, BrokerUnavailableError, abandon, ensure_topic
+from shared.events.kafka import CALL_SECONDS, abandon, asking_the_broker, ensure_topic
 from shared.events.relay_alignment import RelayRefusedError, align
 from shared.observability.logging import get_logger, place_of
 
@@ -68,7 +67,7 @@ class Relay:
                     get_logger().critical("relay refuses to publish", topic=self._topic, reason=self.refused)
                     await _pause(stop, _REFUSED_SECONDS)
                 except Exception as error:
-                    if not (is_transient(error) or isinstance(error, KafkaError)):
+                    if not is_transient(error):
                         raise
                     get_logger().warning("relay waits", topic=self._topic, seconds=self._pause, **place_of(error))
                     await _pause(stop, self._pause)
@@ -81,6 +80,7 @@ class Relay:
             self._engine, bootstrap=self._bootstrap, topic=self._topic, source=self._source, sink=SINK
         )
         self.refused = None
+        await self._remember(epoch, self._published)
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap,
             acks="all",
@@ -91,16 +91,15 @@ class Relay:
             retry_backoff_ms=50,
         )
         try:
-            async with asyncio.timeout(CALL_SECONDS):
-                await producer.start()
+            with asking_the_broker():
+                async with asyncio.timeout(CALL_SECONDS):
+                    await producer.start()
             self._pause = _FIRST_PAUSE_SECONDS  # a part that fails has its own pause and holds no other one up
             while not stop.is_set():
                 await watch.wait_for_change(self._waits_for(), 1.0)
                 if watch.epoch != epoch:
                     return
                 await self._round(producer, epoch, {part: head.head for part, head in watch.heads.items()})
-        except (TimeoutError, OSError) as error:
-            raise BrokerUnavailableError(f"Kafka does not answer ({type(error).__name__})") from error
         finally:
             await abandon(producer)
 
@@ -132,9 +131,13 @@ class Relay:
             while page:
                 page = await self._send(producer, part, page)
         finally:
-            async with self._engine.begin() as connection:
-                cursor = {"sink": SINK, "part": part, "epoch": epoch, "seq": self._published[part]}
-                await connection.execute(_PUBLISHED, cursor)
+            await self._remember(epoch, {part: self._published[part]})
+
+    async def _remember(self, epoch: str, published: Mapping[int, int]) -> None:
+        """Store cursors, for those who look at the lag; `align` believes the topic first."""
+        cursors = [{"sink": SINK, "part": part, "epoch": epoch, "seq": seq} for part, seq in published.items()]
+        async with self._engine.begin() as connection:
+            await connection.execute(_PUBLISHED, cursors)
 
     async def _send(self, producer: AIOKafkaProducer, part: int, page: Sequence[Any]) -> Sequence[Any]:
         """Send what fits one batch; returns the rest."""
@@ -150,8 +153,9 @@ class Relay:
                 break
             count += 1
         batch.close()
-        async with asyncio.timeout(_ACK_SECONDS):
-            await (await producer.send_batch(batch, self._topic, partition=part))
+        with asking_the_broker():
+            async with asyncio.timeout(_ACK_SECONDS):
+                await (await producer.send_batch(batch, self._topic, partition=part))
         self._published[part] = page[count - 1].seq
         return page[count:]
 

@@ -6,13 +6,12 @@ from uuid import UUID
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.contracts.envelope import Envelope, decode_envelope
 from shared.contracts.parts import PARTS
-from shared.events.kafka import CALL_SECONDS, BrokerUnavailableError, given_up, started_consumer
+from shared.events.kafka import CALL_SECONDS, asking_the_broker, drop, started_consumer
 
 LOOK_BACK = 20
 """So many records at the end of a part are read, in case the last ones are no events."""
@@ -69,20 +68,19 @@ async def _ends(bootstrap: str, topic: str, source: str) -> dict[int, Envelope |
     """The last event per part, `None` where the topic is new; parts whose records have all expired are left out."""
     consumer = await started_consumer(bootstrap, topic, list(range(PARTS)))
     try:
-        async with asyncio.timeout(CALL_SECONDS):
-            partitions = [TopicPartition(topic, part) for part in range(PARTS)]
-            begins = await consumer.beginning_offsets(partitions)
-            ends = await consumer.end_offsets(partitions)
-            found: dict[int, Envelope | None] = {p.partition: None for p in partitions if ends[p] == 0}
-            filled = [p for p in partitions if ends[p] > begins[p]]
-            consumer.assign(filled)
-            for partition in filled:
-                consumer.seek(partition, max(begins[partition], ends[partition] - LOOK_BACK))
-            lasts = await _lasts(consumer, {p: ends[p] for p in filled}, source)
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise BrokerUnavailableError(f"Kafka does not answer ({type(error).__name__})") from error
+        with asking_the_broker():
+            async with asyncio.timeout(CALL_SECONDS):
+                partitions = [TopicPartition(topic, part) for part in range(PARTS)]
+                begins = await consumer.beginning_offsets(partitions)
+                ends = await consumer.end_offsets(partitions)
+                found: dict[int, Envelope | None] = {p.partition: None for p in partitions if ends[p] == 0}
+                filled = [p for p in partitions if ends[p] > begins[p]]
+                consumer.assign(filled)
+                for partition in filled:
+                    consumer.seek(partition, max(begins[partition], ends[partition] - LOOK_BACK))
+                lasts = await _lasts(consumer, {p: ends[p] for p in filled}, source)
     finally:
-        await given_up(consumer.stop())
+        await drop(consumer)
     for partition in filled:
         if partition.partition not in lasts:
             raise RelayRefusedError(f"part {partition.partition} ends with records that are no events")
