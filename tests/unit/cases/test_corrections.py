@@ -234,6 +234,14 @@ def test_an_invalid_provider_day_before_a_broken_row_is_named_first() -> None:
     assert caught.value.extensions["breaks_at"] == str(id_of(2))
 
 
+def test_a_broken_row_is_named_where_the_provider_ends_only_behind_it() -> None:
+    closing = provider(THIRD, valid_to=date(2019, 12, 31))
+    story = Story(providers={**PROVIDERS, THIRD: closing})
+    with pytest.raises(TimelineError) as caught:
+        story.adds(fact(1, "ZUGANG_EV", "2018-01-01", provider_id=THIRD), fact(2, "FOERDERENDE", "2019-06-01"))
+    assert [error.pointer for error in caught.value.errors] == ["/changes/1/add/kind"]
+
+
 def test_recorded_at_never_goes_back() -> None:
     assert next_recorded_at(NOW, None) == NOW
     assert next_recorded_at(NOW, NOW - timedelta(seconds=1)) == NOW
