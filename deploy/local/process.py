@@ -1,6 +1,7 @@
 """A command under `deploy.local.child`, seen from the one who started it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,8 +11,15 @@ from pathlib import Path
 
 from deploy.local.child import GRACE_SECONDS
 
-_KEPT_LOG_BYTES = 10 * 1024 * 1024
+KEPT_LOG_BYTES = 10 * 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
+
+
+def set_aside(log: Path) -> None:
+    """Move the content of a large log to a second file, replacing the one before; its writers go on appending."""
+    if log.exists() and log.stat().st_size > KEPT_LOG_BYTES:
+        shutil.copyfile(log, log.with_suffix(".1.log"))
+        os.truncate(log, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +41,10 @@ class ChildProcess:
         environment: Mapping[str, str] | None = None,
         inherit: Collection[int] = (),
     ) -> "ChildProcess":
-        """Start the command; what it prints is appended to `log` (a large one is set aside first, one is kept).
+        """Start the command; what it prints is appended to `log`.
 
         `environment` is added to ours. `inherit` are descriptors that the command shall hold while it lives.
         """
-        if log.exists() and log.stat().st_size > _KEPT_LOG_BYTES:
-            log.replace(log.with_suffix(".1.log"))
         wrapper = [sys.executable, "-m", "deploy.local.child", stop_signal.name, *([user] if user else []), "--"]
         search = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         with log.open("ab") as output:

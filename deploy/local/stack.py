@@ -113,14 +113,20 @@ class LocalStack:
             int(self.addresses.issuer.rsplit(":", 1)[1]),
             issuer_environment(self.data, self.addresses),
         )
-        programs = [issuer]
-        for service in SERVICES:
-            environment = service_environment(service, server=server, secrets=secrets, addresses=self.addresses)
-            programs.append(self._web(service, f"services.{service}.main", self.ports[service], environment))
-            for name, loops in workers(service, kafka=self.kafka).items():
-                command = [sys.executable, "-m", f"services.{service}.worker", *loops]
-                programs.append(self._program(name, command, environment))
-        return programs
+        environments = {
+            service: service_environment(service, server=server, secrets=secrets, addresses=self.addresses)
+            for service in SERVICES
+        }
+        webs = [
+            self._web(service, f"services.{service}.main", self.ports[service], environment)
+            for service, environment in environments.items()
+        ]
+        loops = [
+            self._program(name, [sys.executable, "-m", f"services.{service}.worker", *names], environments[service])
+            for service in SERVICES
+            for name, names in workers(service, kafka=self.kafka).items()
+        ]
+        return [issuer, *webs, *loops]  # what `up` waits for comes first
 
     def _web(self, name: str, module: str, port: int, environment: Mapping[str, str]) -> Program:
         command = [

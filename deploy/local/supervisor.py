@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from deploy.local.process import ChildProcess
+from deploy.local.process import ChildProcess, set_aside
 
 _LOOK_SECONDS = 0.2
+_LOG_SECONDS = 60.0
 _FIRST_DELAY_SECONDS = 0.2
 _LONGEST_DELAY_SECONDS = 10.0
 _HEALTHY_SECONDS = 30.0
@@ -27,6 +28,11 @@ class Supervised(Protocol):
     @property
     def running(self) -> bool:
         """Whether it is alive now."""
+        ...
+
+    @property
+    def log(self) -> Path:
+        """Where it writes."""
         ...
 
     def start(self) -> None:
@@ -142,12 +148,17 @@ class Supervisor:
             self._thread.join()
 
     def _watch(self) -> None:
+        logs_due = 0.0
         while not self._stopping.wait(_LOOK_SECONDS):
             with self._lock:
                 entries = list(self._entries)
             for entry in entries:
                 if not self._stopping.is_set() and not entry.item.running:
                     self._revive(entry)
+            if time.monotonic() >= logs_due:
+                logs_due = time.monotonic() + _LOG_SECONDS
+                for entry in entries:
+                    set_aside(entry.item.log)
 
     def _revive(self, entry: _Entry) -> None:
         """Start it again, each time after a longer pause unless it ran well in between."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import typer
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table as RichTable
 
 from deploy.local.client import LocalClient
@@ -15,7 +16,7 @@ from deploy.local.scenario.table import DIFFERS, EQUAL, NOT_REPRODUCIBLE, table_
 
 _WORDS = {EQUAL: "equal", DIFFERS: "DIFFERS", NOT_REPRODUCIBLE: "not reproducible"}
 _STYLES = {EQUAL: "green", DIFFERS: "bold red", NOT_REPRODUCIBLE: "yellow"}
-_NARROWEST = 120
+_WIDTH_OF_FILES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,25 @@ def print_table(table: Table, urls: Mapping[str, str]) -> None:
     """The rows for people, and where the services are, on stdout."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=_NARROWEST)
+        console = Console(highlight=False, width=_WIDTH_OF_FILES)
     if table.rows:
-        console.print(_drawn(table))
+        notes = _notes(table)
+        console.print(_drawn(table, notes))
+        for reason, number in notes.items():
+            console.print(Padding(f"({number}) {reason}", (0, 0, 0, 2)), markup=False)
         equal = sum(row["verdict"] == EQUAL for row in table.rows)
-        console.print(f"{equal} of {len(table.rows)} figures equal the published ones, {table.differs} differ.")
+        console.print(f"\n{equal} of {len(table.rows)} figures equal the published ones, {table.differs} differ.")
     for service, url in urls.items():
         console.print(f"{service:8} {url}/docs", soft_wrap=True)
 
 
-def _drawn(table: Table) -> RichTable:
+def _notes(table: Table) -> dict[str, int]:
+    """Every reason once, numbered in the order of the rows."""
+    reasons = dict.fromkeys(row["reason"] for row in table.rows if row["reason"])
+    return {str(reason): number for number, reason in enumerate(reasons, 1)}
+
+
+def _drawn(table: Table, notes: Mapping[str, int]) -> RichTable:
     drawn = RichTable(
         title="Key figures of the nTA evaluation, from the API", box=box.SIMPLE_HEAD, title_justify="left"
     )
@@ -63,10 +73,10 @@ def _drawn(table: Table) -> RichTable:
         drawn.add_column(name, overflow="fold")
     for name in ("our value", "published"):
         drawn.add_column(name, justify="right", no_wrap=True)
-    drawn.add_column("equal, or why not", ratio=1)
+    drawn.add_column("equal, or why not", no_wrap=True)
     for row in table.rows:
         verdict = str(row["verdict"])
-        words = _WORDS[verdict] + (f": {row['reason']}" if row["reason"] else "")
+        words = _WORDS[verdict] + (f" ({notes[str(row['reason'])]})" if row["reason"] else "")
         told = (row["figure"], row["group"], row["period"], row["value"] or "–", row["published"])
         drawn.add_row(*(str(cell) for cell in told), f"[{_STYLES[verdict]}]{words}[/]")
     return drawn
