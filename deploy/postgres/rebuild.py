@@ -10,7 +10,8 @@ from psycopg import Connection
 _STATEMENTS = (
     "SET LOCAL lock_timeout = '30s'",
     "LOCK TABLE checkpoint IN ACCESS EXCLUSIVE MODE",
-    "UPDATE checkpoint SET seq = 0, applied = 0, ignored = 0, parked = 0, last_event_id = NULL, recorded_until = NULL",
+    "UPDATE checkpoint SET seq = 0, applied = 0, ignored = 0, parked = 0, last_event_id = NULL",
+    "UPDATE checkpoint SET recorded_until = NULL",
     "UPDATE cube_mark SET seq = 0",
     "TRUNCATE movement, cube, parked",
 )
