@@ -52,8 +52,8 @@ def measure() -> Section:
         title="Taking over a book",
         method=f"{HISTORIES:,} histories of {PER_HISTORY} movements ({len(body) / 1e6:.0f} MB), 60 providers;"
         " PostgreSQL with fsync, the stamper and the import as processes of their own, consumers stopped. Then the"
-        f" whole product with {EVERYWHERE:,} histories on the feed, from the POST until budgets and metrics are at the"
-        " heads of the log.",
+        f" whole product with {EVERYWHERE:,} histories on the feed, from the POST until budgets and metrics are at"
+        " the heads of the log.",
         measurements=[
             Measurement("movements committed", f"{alone:,.0f}/s", f">= {RATE_ALONE:,}/s", alone >= RATE_ALONE),
             Measurement("stamped behind the last commit", f"{stamped:.2f} s"),

@@ -213,3 +213,22 @@ async def test_an_import_that_cannot_be_worked_on_fails_and_the_next_goes_on(cas
         await work_off(engine, SystemClock())
     states = select(cases_database, "SELECT state, lines_done FROM import_job ORDER BY id")
     assert [tuple(row.values()) for row in states] == [("FAILED", 0), ("DONE", 2)]
+
+
+async def test_a_chunk_that_takes_too_long_is_tried_again_with_fewer_lines(cases_database: TestDatabase) -> None:
+    with psycopg.connect(cases_database.superuser_conninfo, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF (SELECT count(*) FROM fresh) > 200 THEN RAISE 'too slow' USING ERRCODE = '57014'; END IF;"
+            " RETURN NULL; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER slow AFTER INSERT ON case_file REFERENCING NEW TABLE AS fresh"
+            " FOR EACH STATEMENT EXECUTE FUNCTION slow()"
+        )
+    await send(cases_database, ndjson(workshop(), *[case(str(number), zugang()) for number in range(700)]))
+    async with app_engine(cases_database.app_url) as engine:
+        await work_off(engine, SystemClock())
+    states = select(cases_database, "SELECT state, lines_taken, lines_done FROM import_job")
+    assert [tuple(row.values()) for row in states] == [("DONE", 701, 701)]
+    assert select(cases_database, "SELECT count(*) AS n FROM case_file") == [{"n": 700}]

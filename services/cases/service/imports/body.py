@@ -27,11 +27,11 @@ class BodyReader:
         self._buffer = b""
         self._piece = 0
 
-    async def next_lines(self, imports: ImportRepository, job: ImportJob) -> list[RawLine]:
-        """The lines from `job.position` on, at most a chunk; an empty list at the end of the body."""
+    async def next_lines(self, imports: ImportRepository, job: ImportJob, limit: int = CHUNK_LINES) -> list[RawLine]:
+        """The lines from `job.position` on, at most a chunk or `limit`; an empty list at the end of the body."""
         await self._go_to(imports, job)
         lines: list[RawLine] = []
-        while len(lines) < CHUNK_LINES:
+        while len(lines) < limit:
             position = lines[-1].end if lines else job.position
             if position >= job.body_bytes or position - job.position >= CHUNK_BYTES:
                 break

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.cases.repository.imports.bulk import OvertakenError
 from services.cases.repository.imports.jobs import ImportJob, ImportRepository
-from services.cases.service.imports.body import BodyReader
+from services.cases.service.imports.body import CHUNK_LINES, BodyReader
 from services.cases.service.imports.chunk import ChunkTaker
 from services.cases.service.imports.dry_run import run_dry
 from services.cases.service.imports.stores import LiveStore
@@ -48,7 +48,8 @@ class ImportWorker:
         self._engine = engine
         self._clock = clock
         self._readers = {traeger: BodyReader() for traeger in Traeger}
-        self._attempts: dict[UUID, int] = {}
+        self._setbacks: dict[UUID, int] = {}
+        self._faults: dict[UUID, int] = {}
 
     async def work(self, stop: asyncio.Event) -> bool:
         """One chunk for each Träger; whether there was anything to do."""
@@ -72,7 +73,8 @@ class ImportWorker:
         except Exception as error:
             await self._after_failure(traeger, job, error, stop)
         else:
-            self._attempts.pop(job.import_id, None)
+            self._setbacks.pop(job.import_id, None)
+            self._faults.pop(job.import_id, None)
         return True
 
     async def _take_chunk(
@@ -85,7 +87,8 @@ class ImportWorker:
     async def _take_lines(
         self, connection: AsyncConnection, imports: ImportRepository, traeger: Traeger, job: ImportJob
     ) -> None:
-        lines = await self._readers[traeger].next_lines(imports, job)
+        limit = max(1, CHUNK_LINES >> self._setbacks.get(job.import_id, 0))
+        lines = await self._readers[traeger].next_lines(imports, job, limit)
         store = LiveStore(connection, traeger, job)
         result = await ChunkTaker(store=store, job=job, traeger=traeger, clock=self._clock).take(lines)
         await imports.advance(job.import_id, result.position, result.lines)
@@ -101,7 +104,12 @@ class ImportWorker:
     async def _after_failure(
         self, traeger: Traeger, job: ImportJob | None, error: Exception, stop: asyncio.Event
     ) -> None:
-        """Wait where time helps, try again a few times, and end an import that cannot be worked on as FAILED."""
+        """Try again with half as many lines, after a while where time helps.
+
+        What fails again and again for no passing reason ends the import as FAILED.
+        """
+        if job is not None:
+            self._setbacks[job.import_id] = self._setbacks.get(job.import_id, 0) + 1
         import_id = None if job is None else str(job.import_id)
         if is_transient(error):
             get_logger().warning("imports wait", import_id=import_id, **place_of(error))
@@ -109,12 +117,11 @@ class ImportWorker:
             return
         if job is None:
             raise error
-        attempts = self._attempts.get(job.import_id, 0) + 1
-        self._attempts[job.import_id] = attempts
         if isinstance(error, OvertakenError):
             return
-        get_logger().error("chunk failed", import_id=import_id, attempt=attempts, **place_of(error))
-        if attempts >= _ATTEMPTS:
+        faults = self._faults[job.import_id] = self._faults.get(job.import_id, 0) + 1
+        get_logger().error("chunk failed", import_id=import_id, attempt=faults, **place_of(error))
+        if faults >= _ATTEMPTS:
             async with tenant_transaction(self._engine, traeger, _SUBJECT) as connection:
                 await ImportRepository(connection, traeger).finish(job.import_id, "FAILED", self._clock.now())
 
