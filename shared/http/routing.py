@@ -56,11 +56,9 @@ class KitRoute(APIRoute):
         self.plan = plan = plan_of(self.dependant, path=self.path, methods=self.methods or set())
 
         async def handle(request: Request) -> Response:
-            try:
-                async with asyncio.timeout(plan.time_limit_seconds):
-                    return await _answer(plan, request, inner)
-            except TimeoutError:
-                raise TooSlowError("The answer took too long; try the same request again.") from None
+            if plan.time_limit_seconds is None:
+                return await _answer(plan, request, inner)
+            return await _within(plan.time_limit_seconds, _answer(plan, request, inner))
 
         return handle
 
@@ -84,6 +82,36 @@ class _ReadRequest(Request):
 
 class _KeyTakenError(Exception):
     """An equal request has committed first; this one must be undone."""
+
+
+_LATE: set[asyncio.Task[Response]] = set()
+"""Requests that were given up and still let go of their connection; held so that they are not collected before."""
+
+
+async def _within(seconds: float, answering: Coroutine[Any, Any, Response]) -> Response:
+    """The answer, or `TooSlowError` when the time is over.
+
+    A task of its own: a database that stands still does not even answer a cancellation, and the caller shall not
+    wait for that.
+    """
+    task = asyncio.create_task(answering)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if done:
+        return task.result()
+    task.cancel()
+    _LATE.add(task)
+    task.add_done_callback(_let_go)
+    raise TooSlowError("The answer took too long; try the same request again.")
+
+
+def _let_go(task: asyncio.Task[Response]) -> None:
+    _LATE.discard(task)
+    if not task.cancelled():
+        task.exception()  # looked at, so that it is not reported as lost: its caller has been answered long since
 
 
 async def _answer(plan: Plan, request: Request, inner: _Handler) -> Response:

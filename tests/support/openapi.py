@@ -151,17 +151,27 @@ def _narrowed(place: str, old: Any, before: Any, new: Any, after: Any, depth: in
             yield from _narrowed(f"{place}[]", old, was["items"], new, now["items"], depth + 1)
 
 
+_SETTINGS: Mapping[str, str] = {
+    "issuer": "https://issuer.test",
+    "jwks_url": "https://issuer.test/jwks",
+    "environment": "test",
+    "cases_url": "http://127.0.0.1:1",
+    "budgets_url": "http://127.0.0.1:1",
+    "token_url": "http://127.0.0.1:1/token",
+    "client_id": "nobody",
+    "client_secret": "none",
+}
+
+
 def application_of(service: str) -> FastAPI:
     """The application of a service with settings that reach nothing: enough to ask it for its document."""
-    main = importlib.import_module(f"services.{service}.main")
-    settings = importlib.import_module(f"services.{service}.settings").Settings(
-        database_url=f"postgresql+psycopg://{service}_app:none@127.0.0.1:1/{service}",
-        worker_database_url=f"postgresql+psycopg://{service}_worker:none@127.0.0.1:1/{service}",
-        issuer="https://issuer.test",
-        jwks_url="https://issuer.test/jwks",
-        environment="test",
-    )
-    app: FastAPI = main.create_app(settings)
+    settings = importlib.import_module(f"services.{service}.settings").Settings
+    urls = {
+        "database_url": f"postgresql+psycopg://{service}_app:none@127.0.0.1:1/{service}",
+        "worker_database_url": f"postgresql+psycopg://{service}_worker:none@127.0.0.1:1/{service}",
+    }
+    values = {name: value for name, value in {**_SETTINGS, **urls}.items() if name in settings.model_fields}
+    app: FastAPI = importlib.import_module(f"services.{service}.main").create_app(settings.model_validate(values))
     return app
 
 

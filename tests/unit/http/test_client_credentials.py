@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import parse_qs
 
@@ -34,10 +35,17 @@ class World:
             if self.answers:
                 return self.answers.pop(0)
             self.issued += 1
-            return httpx.Response(200, json={"access_token": f"t{self.issued}", "expires_in": 300})
+            return httpx.Response(200, content=_arriving(f'{{"access_token": "t{self.issued}", "expires_in": 300}}'))
         token = request.headers["authorization"].removeprefix("Bearer ")
         self.served.append(token)
         return httpx.Response(401 if token in self.revoked else 200)
+
+
+async def _arriving(text: str) -> AsyncIterator[bytes]:
+    """A body as it comes from a network: in pieces, and unread until somebody reads it."""
+    for piece in (text[:5], text[5:]):
+        await asyncio.sleep(0)
+        yield piece.encode()
 
 
 def client_of(world: World, clock: FixedClock) -> httpx.AsyncClient:
