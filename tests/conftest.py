@@ -1,6 +1,8 @@
 """Fixtures that several layers of tests share."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,9 +10,13 @@ from tests.support.databases import Cluster, TestDatabase, running_cluster
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A PostgreSQL cluster for the session (one per xdist worker)."""
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL cluster for the session (one per xdist worker).
+
+    Not in pytest's own folder: every pytest that starts closes that one to other users, and as root PostgreSQL runs
+    as another user, which then loses its data directory in the middle of a test.
+    """
+    with tempfile.TemporaryDirectory(prefix="teilhabe-tests-") as folder, running_cluster(Path(folder)) as running:
         yield running
 
 
