@@ -1,4 +1,9 @@
-"""The OpenAPI document of a service against the committed one: equal, and never a break within /v1."""
+"""The OpenAPI documents of the services: as committed, and as clients of the last release know them.
+
+`python -m tests.support.openapi [service …]` writes `docs/openapi/<service>.json` anew. `--release` also writes the
+documents of a release, `docs/openapi/released/`: what is in there is never broken within /v1, and only a release may
+replace it.
+"""
 
 import importlib
 import json
@@ -10,6 +15,8 @@ from typing import Any
 from fastapi import FastAPI
 
 DOCUMENTS = Path(__file__).parents[2] / "docs" / "openapi"
+RELEASED = DOCUMENTS / "released"
+SERVICES = ("cases", "budgets", "metrics")
 _METHODS = ("get", "put", "post", "delete", "patch")
 _DEPTH = 12
 
@@ -22,12 +29,17 @@ def text_of(document: Mapping[str, Any]) -> str:
 def assert_committed(app: FastAPI, service: str) -> None:
     """Fail with the way out if `docs/openapi/<service>.json` is not what the application says of itself."""
     path = DOCUMENTS / f"{service}.json"
-    generated = text_of(app.openapi())
-    committed = path.read_text() if path.exists() else ""
-    if committed:
-        breaks = list(breaking_changes(json.loads(committed), json.loads(generated)))
-        assert not breaks, f"{service}: breaks within /v1: {breaks}"
-    assert generated == committed, f"run `python -m tests.support.openapi {service}` and look at the difference"
+    committed = json.loads(path.read_text()) if path.exists() else {}
+    same = json.loads(text_of(app.openapi())) == committed
+    assert same, f"run `python -m tests.support.openapi {service}` and look at the difference"
+
+
+def assert_unbroken(app: FastAPI, service: str) -> None:
+    """Fail if a client of the last release could stumble. Before the first release there are no clients."""
+    path = RELEASED / f"{service}.json"
+    released = json.loads(path.read_text()) if path.exists() else {"paths": {}}
+    breaks = list(breaking_changes(released, app.openapi()))
+    assert not breaks, f"{service} breaks clients of /v1: {breaks}"
 
 
 def breaking_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -175,14 +187,16 @@ def application_of(service: str) -> FastAPI:
     return app
 
 
-def main(services: list[str]) -> None:
-    """Write the documents of some services to `docs/openapi/`."""
-    DOCUMENTS.mkdir(parents=True, exist_ok=True)
-    for service in services:
-        path = DOCUMENTS / f"{service}.json"
-        path.write_text(text_of(application_of(service).openapi()))
-        sys.stdout.write(f"{path}\n")
+def main(arguments: list[str]) -> None:
+    """Write the documents."""
+    folders = [DOCUMENTS, RELEASED] if "--release" in arguments else [DOCUMENTS]
+    for service in [name for name in arguments if name in SERVICES] or SERVICES:
+        text = text_of(application_of(service).openapi())
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{service}.json").write_text(text)
+            sys.stdout.write(f"{folder / service}.json\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["cases", "budgets", "metrics"])
+    main(sys.argv[1:])
