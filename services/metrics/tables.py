@@ -141,7 +141,8 @@ cube = Table(
     CheckConstraint("grain IN (1, 12)", name="grain"),
 )
 """What the movements up to the marks add to each measure. Months are numbered year × 12 + month - 1; `grain` 12 holds
-the sums of whole years (month and recorded month in January) beside those of months (1)."""
+the sums of whole years (month and recorded month in January) beside those of months (1). A `recorded_month` of 32767
+holds the sums over everything recorded, beside those of each month."""
 
 cube_mark = Table(
     "cube_mark",

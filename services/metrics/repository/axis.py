@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from services.metrics.repository.codes import MONTHS, YEARS
+from services.metrics.repository.codes import ANY_TIME, MONTHS, YEARS
 
 _EPOCH = date(2000, 1, 1).toordinal()
 
@@ -83,22 +83,25 @@ def cube_ranges(axis: Axis, *, from_slot: int, recorded_end: int | None, with_ye
     ends only months are taken.
     """
     ranges: list[CubeRange] = []
-    known_years = None if recorded_end is None else recorded_end // 12 * 12
     for slot, begin, end in axis.whole():
         if slot < from_slot:
             continue
         years = (-(-begin // 12) * 12, end // 12 * 12)
         if not with_years or years[0] >= years[1]:
-            ranges.append(CubeRange(MONTHS, begin, end, 0, _open(recorded_end), slot))
+            ranges += _recorded(MONTHS, begin, end, slot, recorded_end)
             continue
         for low, high in ((begin, years[0]), (years[1], end)):
             if low < high:
-                ranges.append(CubeRange(MONTHS, low, high, 0, _open(recorded_end), slot))
-        ranges.append(CubeRange(YEARS, *years, 0, _open(known_years), slot))
-        if known_years is not None and recorded_end is not None and known_years < recorded_end:
-            ranges.append(CubeRange(MONTHS, *years, known_years, recorded_end, slot))
+                ranges += _recorded(MONTHS, low, high, slot, recorded_end)
+        ranges += _recorded(YEARS, *years, slot, recorded_end)
     return ranges
 
 
-def _open(end: int | None) -> int:
-    return 32_767 if end is None else end
+def _recorded(grain: int, first: int, until: int, slot: int, recorded_end: int | None) -> Iterator[CubeRange]:
+    if recorded_end is None:
+        yield CubeRange(grain, first, until, ANY_TIME, ANY_TIME + 1, slot)
+        return
+    whole = recorded_end // grain * grain
+    yield CubeRange(grain, first, until, 0, whole, slot)
+    if whole < recorded_end:
+        yield CubeRange(MONTHS, first, until, whole, recorded_end, slot)

@@ -36,6 +36,9 @@ DECIDED_ONLY = 2
 NO_COHORT = 0
 """`cube.cohort_month` where the measure has no Übergang behind it."""
 
+ANY_TIME = 32_767
+"""`cube.recorded_month` of the rows that sum over everything ever recorded; greater than every month."""
+
 MONTHS = 1
 YEARS = 12
 """`cube.grain`: how many months a row spans."""

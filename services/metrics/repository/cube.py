@@ -2,7 +2,15 @@
 
 from services.metrics.domain.measures import MEASURES, Base, Moves
 from services.metrics.domain.sums import Attribution
-from services.metrics.repository.codes import BOTH_BASES, DECIDED_ONLY, EFFECTIVE_ONLY, MONTHS, NO_COHORT, YEARS
+from services.metrics.repository.codes import (
+    ANY_TIME,
+    BOTH_BASES,
+    DECIDED_ONLY,
+    EFFECTIVE_ONLY,
+    MONTHS,
+    NO_COHORT,
+    YEARS,
+)
 from services.metrics.repository.expansion import coded, contributions
 
 CUBE_KEY = "tenant, measure, attribution, grain, month, recorded_month, key, disability, basis, cohort_month"
@@ -24,8 +32,9 @@ def _month(column: str) -> str:
 def cube_rows(source: str) -> str:
     """The SELECT of the rows (`CUBE_KEY`, net, moment) that the movements of `source` add to the cube.
 
-    Stays count on `effective_on`, and whole years stand beside the months: a stock needs all the past. Movements have
-    a row for each date basis where their two dates fall in different months.
+    Every sum stands there by recorded month and once more for whatever was recorded when, for reads that ask for all
+    that is known. Stays count on `effective_on`, and whole years stand beside the months: a stock needs all the past.
+    Movements have a row for each date basis where their two dates fall in different months.
     """
     return f"""
         WITH movements AS MATERIALIZED (
@@ -34,29 +43,44 @@ def cube_rows(source: str) -> str:
             FROM {source} AS moved
         ),
         stays AS MATERIALIZED (
-            SELECT tenant, code, attribution, effective_month AS month, recorded_month, key, disability,
-                sum(net) AS net, sum(moment) AS moment
+            SELECT tenant, code AS measure, attribution, effective_month AS month, recorded_month, key, disability,
+                sum(net)::integer AS net, sum(moment)::integer AS moment
             FROM ({contributions("movements", coded(_STAYS), tuple(Attribution), _MONTHS)}) AS effect
             GROUP BY 1, 2, 3, 4, 5, 6, 7
+        ),
+        moves AS MATERIALIZED (
+            SELECT tenant, code AS measure, attribution, by.month, recorded_month, key, disability, by.basis,
+                CASE WHEN code IN ({_COHORT_CODES}) THEN uebergang_month ELSE {NO_COHORT} END AS cohort_month,
+                sum(net)::integer AS net
+            FROM ({contributions("movements", coded(_MOVES), tuple(Attribution), _MONTHS)}) AS effect
+            CROSS JOIN LATERAL (VALUES
+                ({BOTH_BASES}::smallint, effective_month, effective_month = decided_month),
+                ({EFFECTIVE_ONLY}::smallint, effective_month, effective_month <> decided_month),
+                ({DECIDED_ONLY}::smallint, decided_month, effective_month <> decided_month))
+                AS by (basis, month, applies)
+            WHERE by.applies
+            GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
         )
-        SELECT tenant, code AS measure, attribution, {MONTHS}::smallint AS grain, month, recorded_month, key,
-            disability, {BOTH_BASES}::smallint AS basis, {NO_COHORT}::smallint AS cohort_month, net, moment
-        FROM stays WHERE net <> 0 OR moment <> 0
-        UNION ALL
-        SELECT tenant, code, attribution, {YEARS}::smallint, (month / 12 * 12)::smallint,
-            (recorded_month / 12 * 12)::smallint, key, disability, {BOTH_BASES}::smallint, {NO_COHORT}::smallint,
-            sum(net)::integer, sum(moment)::integer
-        FROM stays
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-        HAVING sum(net) <> 0 OR sum(moment) <> 0
-        UNION ALL
-        SELECT tenant, code, attribution, {MONTHS}::smallint, by.month, recorded_month, key, disability, by.basis,
-            CASE WHEN code IN ({_COHORT_CODES}) THEN uebergang_month ELSE {NO_COHORT} END, sum(net), 0
-        FROM ({contributions("movements", coded(_MOVES), tuple(Attribution), _MONTHS)}) AS effect
-        CROSS JOIN LATERAL (VALUES
-            ({BOTH_BASES}::smallint, effective_month, effective_month = decided_month),
-            ({EFFECTIVE_ONLY}::smallint, effective_month, effective_month <> decided_month),
-            ({DECIDED_ONLY}::smallint, decided_month, effective_month <> decided_month)) AS by (basis, month, applies)
-        WHERE by.applies
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+        {_stay_rows(MONTHS, "month", "recorded_month")}
+        UNION ALL {_stay_rows(MONTHS, "month", str(ANY_TIME))}
+        UNION ALL {_stay_rows(YEARS, "month / 12 * 12", "recorded_month / 12 * 12")}
+        UNION ALL {_stay_rows(YEARS, "month / 12 * 12", str(ANY_TIME))}
+        UNION ALL {_move_rows("recorded_month")}
+        UNION ALL {_move_rows(str(ANY_TIME))}"""  # noqa: S608 - codes of our own, no input
+
+
+def _stay_rows(grain: int, month: str, recorded_month: str) -> str:
+    return f"""
+        SELECT tenant, measure, attribution, {grain}::smallint AS grain, ({month})::smallint AS month,
+            ({recorded_month})::smallint AS recorded_month, key, disability, {BOTH_BASES}::smallint AS basis,
+            {NO_COHORT}::smallint AS cohort_month, sum(net)::integer AS net, sum(moment)::integer AS moment
+        FROM stays GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        HAVING sum(net) <> 0 OR sum(moment) <> 0"""  # noqa: S608 - codes of our own, no input
+
+
+def _move_rows(recorded_month: str) -> str:
+    return f"""
+        SELECT tenant, measure, attribution, {MONTHS}::smallint, month, ({recorded_month})::smallint, key, disability,
+            basis, cohort_month::smallint, sum(net)::integer, 0
+        FROM moves GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
         HAVING sum(net) <> 0"""  # noqa: S608 - codes of our own, no input

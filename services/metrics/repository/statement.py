@@ -116,7 +116,7 @@ class Statement:
             with_years=like.base is Base.STOCK,
         )
         columns = ", ".join(
-            self.bind(f"{name}_{place}", [getattr(entry, name) for entry in ranges], "smallint[]") for name in _RANGES
+            self.bind(f"{name}_{place}", [getattr(entry, name) for entry in ranges], "integer[]") for name in _RANGES
         )
         cohort_slot, cohort = ("0", "") if like.cohort is None else self._cube_cohort(place, like.cohort)
         one_basis = DECIDED_ONLY if like.decided else EFFECTIVE_ONLY

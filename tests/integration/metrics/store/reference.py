@@ -126,7 +126,11 @@ class Reference:
     def _stays(self, request: SumRequest, term: Term, known: Sequence[Movement]) -> Iterator[tuple[int, str, int]]:
         ordered = sorted(known, key=lambda moved: moved.effective_on)
         present: Counter[Key] = Counter()
-        days = {day for span in request.spans for day in _days(span.first, span.last, term.aggregate)}
+        days = {
+            span.last if term.aggregate == "STOCK" else span.first + DAY * number
+            for span in request.spans
+            for number in range(1 if term.aggregate == "STOCK" else span.days)
+        }
         place = 0
         for day in sorted(days):
             while place < len(ordered) and ordered[place].effective_on <= day:
@@ -140,7 +144,7 @@ class Reference:
                 if count and self._passes(request, key):
                     groups[self._group(request, key, day)] += count
             for index, span in enumerate(request.spans):
-                if day in _days(span.first, span.last, term.aggregate):
+                if day == span.last if term.aggregate == "STOCK" else span.first <= day <= span.last:
                     for group, count in groups.items():
                         yield index, group, count
 
@@ -177,12 +181,6 @@ class Reference:
             if same and begun and not ended:
                 return "GROUP"
         return "BASE"
-
-
-def _days(first: date, last: date, aggregate: str) -> Sequence[date]:
-    if aggregate == "STOCK":
-        return [last]
-    return [first + DAY * number for number in range((last - first).days + 1)]
 
 
 def _counts(measure: object, moved: Movement) -> bool:

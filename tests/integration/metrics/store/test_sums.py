@@ -28,28 +28,33 @@ async def answer(app: AsyncEngine, request: SumRequest) -> dict[tuple[int, int, 
     return found
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(12))
 async def test_sums_equal_the_slow_truth(worker: AsyncEngine, app: AsyncEngine, seed: int) -> None:
-    world = World(seed, date(2019, 1, 1), date(2022, 6, 30))
+    """The mark stands at none, some or all of the movements; they come from both sources, corrections among them."""
+    world = World(seed, date(2018, 1, 1), date(2022, 6, 30))
     log, asker = Log(world), Asker(world, seed)
     kinds = kinds_of(asker.random, world)
-    recorded = list(world.cases(70))
+    recorded = list(world.cases(120))
     reference = Reference(recorded, {house.id: kind for _, house, kind in kinds})
     third = len(recorded) // 3
-    stages = [recorded[:third], recorded[third : 2 * third], recorded[2 * third :]]
-    await load(worker, log, stages[0], other_source=True)
+    await load(worker, log, recorded[:third], other_source=True)
     if seed % 3:
         await compact(worker, starts_at=1)
-    await load(worker, log, stages[1])
+    await load(worker, log, recorded[third : 2 * third])
     await describe(worker, log, kinds)
     if seed % 3 == 2:
         await compact(worker, starts_at=1, stretch=30)
-    await load(worker, log, stages[2])
-    for step in range(60):
-        if step == 40:
-            await compact(worker, starts_at=1)
+    await load(worker, log, recorded[2 * third :])
+    told = 0
+    for step in range(100):
+        if step == 70:
+            while await compact(worker, starts_at=1):
+                pass
         request = asker.request()
-        assert await answer(app, request) == reference.answer(request), request
+        expected = reference.answer(request)
+        assert await answer(app, request) == expected, request
+        told += bool(expected)
+    assert told > 50, "most questions have an answer"
 
 
 @pytest.mark.parametrize("seed", range(2))
