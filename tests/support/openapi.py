@@ -23,7 +23,7 @@ _DEPTH = 12
 
 def text_of(document: Mapping[str, Any]) -> str:
     """The document as it is committed."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def assert_committed(app: FastAPI, service: str) -> None:
