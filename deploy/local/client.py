@@ -27,6 +27,10 @@ _SCOPES = (
 )  # fmt: skip
 
 
+class RefusedError(CommandFailedError):
+    """A service answered with a problem."""
+
+
 @dataclass(slots=True)
 class LocalClient:
     """Calls as one Träger. `subject` is who stands in the history of what is written."""
@@ -53,7 +57,7 @@ class LocalClient:
         self._http.close()
 
     def get(self, service: str, path: str, **params: Any) -> Any:
-        """The JSON body of a GET. Raises `CommandFailedError` for anything but 200."""
+        """The JSON body of a GET. Raises `RefusedError` for anything but 200."""
         return self._expect(self._send(service, "GET", path, params=params), 200).json()
 
     def import_file(self, path: Path, *, dry_run: bool = False, key: str | None = None) -> str:
@@ -116,7 +120,7 @@ class LocalClient:
     def _expect(self, answer: httpx.Response, *statuses: int) -> httpx.Response:
         if answer.status_code in statuses:
             return answer
-        raise CommandFailedError(f"{answer.request.method} {answer.request.url.path}: {_problem(answer)}")
+        raise RefusedError(f"{answer.request.method} {answer.request.url.path}: {_problem(answer)}")
 
 
 @dataclass(slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+_WIDTH_OF_FILES = 120
+
 Bar = Callable[[int, int | None], None]
 """Moves a progress bar: how much is done of how much (None: not known yet)."""
 
@@ -36,3 +38,9 @@ class Report:
                 progress.update(task, completed=done, total=total)
 
             yield move
+
+
+def results() -> Console:
+    """Where results for people go: stdout, wide enough for a table also where it is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH_OF_FILES)

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as RichTable
 
 from deploy.local.client import LocalClient
 from deploy.local.loading import Scenario
+from deploy.local.report import results
 from deploy.local.scenario.table import DIFFERS, EQUAL, NOT_REPRODUCIBLE, table_rows
 
 _WORDS = {EQUAL: "equal", DIFFERS: "DIFFERS", NOT_REPRODUCIBLE: "not reproducible"}
 _STYLES = {EQUAL: "green", DIFFERS: "bold red", NOT_REPRODUCIBLE: "yellow"}
-_WIDTH_OF_FILES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,7 @@ def print_json(table: Table, urls: Mapping[str, str]) -> None:
 
 def print_table(table: Table, urls: Mapping[str, str]) -> None:
     """The rows for people, and where the services are, on stdout."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH_OF_FILES)
+    console = results()
     if table.rows:
         notes = _notes(table)
         console.print(_drawn(table, notes))

@@ -120,6 +120,7 @@ def test_key_figures_on_the_command_line_are_those_of_the_api(product: Product, 
     table = teilhabe("kpis", "--period", "2019", "--data-dir", product.folder)
     assert table.returncode == 0, table.stderr
     assert "anzahl_zugang_ev_bbb" in table.stdout
+    assert "rueckkehrquote_kohorte/values: 422" in table.stderr, "what needs more parameters is named"
 
 
 def test_verify_finds_no_difference(product: Product) -> None:

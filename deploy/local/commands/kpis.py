@@ -1,19 +1,19 @@
 """`teilhabe kpis`: key figures as a table."""
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from deploy.local.client import LocalClient
+from deploy.local.client import LocalClient, RefusedError
 from deploy.local.commands.options import DataDir, Json, Tenant
 from deploy.local.data_directory import DataDirectory
+from deploy.local.report import Report, results
 from shared.kernel.mitgliedskoerperschaften import Traeger
 
-_COLUMNS = ("numerator", "denominator", "value")
-_NEEDS_A_COHORT = "rueckkehrquote_kohorte"
+_NUMBERS = ("numerator", "denominator", "value")
 
 
 def kpis(
@@ -28,12 +28,14 @@ def kpis(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print key figures. Every parameter of `GET /v1/kpis/{id}/values` can be given."""
+    """Print key figures. Every parameter of `GET /v1/kpis/{id}/values` can be given.
+
+    Without ids, figures that refuse these parameters are left out, and that is said.
+    """
     asked = {"period": period, "group_by": group_by, "known_on": known_on, **_parameters(param or ())}
     parameters = {name: value for name, value in asked.items() if value is not None}
     with LocalClient(DataDirectory.existing(data_dir), tenant.value) as client:
-        wanted = figures or _catalogue(client, parameters)
-        answers = [client.get("metrics", f"/v1/kpis/{figure}/values", **parameters) for figure in wanted]
+        answers = _asked(client, figures, parameters) if figures else _every(client, parameters, Report())
     if as_json:
         typer.echo(json.dumps({"answers": answers}, ensure_ascii=False))
     else:
@@ -50,21 +52,30 @@ def _parameters(given: list[str] | tuple[()]) -> dict[str, str]:
     return parameters
 
 
-def _catalogue(client: LocalClient, parameters: dict[str, str]) -> list[str]:
-    """All figures that can be asked with these parameters: a cohort figure needs its cohort."""
-    known = [entry["id"] for entry in client.get("metrics", "/v1/kpis")["items"]]
-    return [figure for figure in known if figure != _NEEDS_A_COHORT or "cohort_from" in parameters]
+def _asked(client: LocalClient, figures: Iterable[str], parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [client.get("metrics", f"/v1/kpis/{figure}/values", **parameters) for figure in figures]
+
+
+def _every(client: LocalClient, parameters: Mapping[str, str], report: Report) -> list[dict[str, Any]]:
+    answers = []
+    for entry in client.get("metrics", "/v1/kpis")["items"]:
+        try:
+            answers += _asked(client, [entry["id"]], parameters)
+        except RefusedError as error:
+            report.notice(str(error))
+    return answers
 
 
 def _print(answers: list[dict[str, Any]]) -> None:
-    table = Table("figure", "window", "group", "period", *_COLUMNS, "", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for name in ("figure", "window", "group", "period"):
+        table.add_column(name, no_wrap=name != "group", overflow="fold")
+    for name in (*_NUMBERS, ""):
+        table.add_column(name, no_wrap=True, justify="right" if name else "left")
     for answer in answers:
         for item in answer["items"]:
-            cells = [str(item[name]) if item[name] is not None else "–" for name in _COLUMNS]
+            numbers = [str(item[name]) if item[name] is not None else "–" for name in _NUMBERS]
             group = item.get("group_name") or item["group"]
             remark = "provisional" if item["provisional"] else ""
-            table.add_row(answer["kpi"], answer["window"], group, item["period"], *cells, remark)
-    for name in _COLUMNS:
-        column = next(column for column in table.columns if column.header == name)
-        column.justify = "right"
-    Console().print(table)
+            table.add_row(answer["kpi"], answer["window"], group, item["period"], *numbers, remark)
+    results().print(table)

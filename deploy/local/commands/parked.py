@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,6 +16,7 @@ from deploy.local.data_directory import DataDirectory
 from deploy.local.environment import worker_url
 from deploy.local.errors import CommandFailedError
 from deploy.local.postgres import PostgresServer
+from deploy.local.report import results
 from services.budgets.consumers import GrantHandler
 from services.metrics.consumers import MovementHandler
 from shared.db.engine import create_engine
@@ -46,7 +46,7 @@ def list_commands(data_dir: DataDir, as_json: Json = False) -> None:
     table = Table("id", "Träger", "subject", "events", "since", "reason", box=None, header_style="bold")
     for row in found:
         table.add_row(row["id"], row["tenant"], row["subject"], str(row["events"]), row["parked_at"], row["reason"])
-    Console().print(table if found else "nothing is parked")
+    results().print(table if found else "nothing is parked")
 
 
 @parked.command("resolve")
