@@ -6,6 +6,7 @@ from fastapi import Path, Query
 
 from services.metrics.deps import CatalogueReader, Controller, FiguresOf, reader_of, services_of
 from services.metrics.domain.definitions import Definition
+from services.metrics.schemas.explanations import ExplanationOut
 from services.metrics.schemas.figures import KpiOut, KpisOut, ValuesOut
 from services.metrics.schemas.parameters import ValuesQuery
 from shared.http.exchange import Exchange
@@ -57,3 +58,28 @@ async def read_values(
         position=query.min_position,
     )
     return ValuesOut.of(definition, answer)
+
+
+@router.get(
+    "/kpis/{kpi_id}/explanation",
+    summary="The signed movements behind a key figure, with their weights",
+    description="The rows of the values, each with the movements that its numerator and denominator consist of; the"
+    " weights add up to the numbers. At most 10,000 movements: confine it by filters to explain more.",
+    responses=problems(409),
+)
+async def explain_values(
+    kpi_id: KpiId,
+    caller: Controller,
+    definition: NamedFigure,
+    figures: FiguresOf,
+    query: Annotated[ValuesQuery, Query()],
+) -> ExplanationOut:
+    explanation = await figures.explanation(
+        reader=reader_of(caller),
+        definition=definition,
+        grouping=query.grouping(),
+        periods=query.periods(),
+        windows=query.windows(),
+        position=query.min_position,
+    )
+    return ExplanationOut.of(definition, explanation)

@@ -10,7 +10,7 @@ from services.metrics.domain.definitions import Definition
 from services.metrics.domain.questions import MAX_ROWS
 from services.metrics.domain.rendering import terms_in_words
 from services.metrics.schemas.types import Count, GroupKey, GroupName, Provisional
-from services.metrics.service.figures import Answer, Row
+from services.metrics.service.answers import Answer, Row
 from services.metrics.service.snapshots import AsOf
 
 KnownOn = Annotated[date | None, Field(description="The day of knowledge asked for; null = everything known")]
@@ -96,22 +96,25 @@ class ValueOut(BaseModel):
     )
 
 
-class ValuesOut(BaseModel):
-    """The values of a key figure, by period and group."""
+class ValuesFrame(BaseModel):
+    """What an answer about a key figure says before its rows."""
 
     kpi: str = Field(max_length=64, examples=["foerderquote_1"])
     version: int = Field(ge=1, json_schema_extra={"format": "int32"}, description="Of the definition")
     window: str = Field(max_length=20, description="As asked or by default; LAST_DAY, COHORT where it has no meaning")
     known_on: KnownOn
     as_of: AsOfOut
+
+
+class ValuesOut(ValuesFrame):
+    """The values of a key figure, by period and group."""
+
     items: list[ValueOut] = Field(max_length=MAX_ROWS)
 
     @classmethod
     def of(cls, definition: Definition, answer: Answer) -> "ValuesOut":
         """The shape of an answer."""
-        return cls.model_validate(
-            {"kpi": definition.id, "version": definition.version, **_frame(answer), "items": _items(answer, _value)}
-        )
+        return cls.model_validate({**frame_of(definition, answer), "items": _items(answer, value_of)})
 
 
 class StockOut(BaseModel):
@@ -173,7 +176,13 @@ def _items(answer: Answer, shown: Callable[[Row], dict[str, object]]) -> list[di
     return [shown(row) for row in answer.rows]
 
 
-def _value(row: Row) -> dict[str, object]:
+def frame_of(definition: Definition, answer: Answer) -> dict[str, object]:
+    """The members of `ValuesFrame`."""
+    return {"kpi": definition.id, "version": definition.version, **_frame(answer)}
+
+
+def value_of(row: Row) -> dict[str, object]:
+    """The members of `ValueOut`."""
     value = row.value
     return {
         "group": row.group,

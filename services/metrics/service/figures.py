@@ -1,15 +1,11 @@
 """Figures: every number of the API comes about here, along one path from a formula to rows."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import date
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.metrics.domain.catalogue import KEY_FIGURES
 from services.metrics.domain.definitions import Definition, Formula
-from services.metrics.domain.figures import Layout, Table, check_share, inquiries, layout, mean_days, measured
-from services.metrics.domain.groups import ComparedGroup, Roster
+from services.metrics.domain.figures import Layout, check_share, layout
 from services.metrics.domain.listings import (
     FlowChoice,
     StockChoice,
@@ -18,55 +14,13 @@ from services.metrics.domain.listings import (
     stock_formula,
     stock_layout,
 )
-from services.metrics.domain.questions import (
-    MAX_ROWS,
-    Grouping,
-    PeriodChoice,
-    TooManyRowsError,
-    WindowChoice,
-    check_grouping,
-    known_until,
-    unknown,
-)
-from services.metrics.domain.sums import GroupBy, Member
-from services.metrics.domain.values import Value, evaluate
-from services.metrics.repository import rosters
-from services.metrics.repository.freshness import AsOf, as_of
-from services.metrics.repository.reading import sums
+from services.metrics.domain.questions import Grouping, PeriodChoice, WindowChoice, check_grouping, known_until
+from services.metrics.service.answers import Answer, Asked, read_sheet
 from services.metrics.service.arrivals import Arrivals
+from services.metrics.service.explanations import Explanation, explain
 from services.metrics.service.snapshots import Reader, Snapshots
 from shared.contracts.position import Position
 from shared.kernel.clock import Clock, berlin_day
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One group in one period. `provisional`: the period was not over when this was known."""
-
-    group: str
-    group_name: str | None
-    period: str
-    value: Value
-    provisional: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The rows in their order, the window they were taken over, and how current everything is."""
-
-    window: str
-    known_on: date | None
-    as_of: AsOf
-    rows: Sequence[Row]
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A formula over days, grouped and confined."""
-
-    formula: Formula
-    days: Layout
-    grouping: Grouping
 
 
 class Figures:
@@ -101,10 +55,26 @@ class Figures:
     ) -> Answer:
         """The values of a key figure. Raises `ParametersError`, `UnknownValueError`, `TooManyRowsError`."""
         formula = definition.formula
-        check_share(formula, grouping)
         return await self._answer(
             reader, grouping, position, formula, lambda known: layout(formula, periods, windows, known)
         )
+
+    async def explanation(
+        self,
+        *,
+        reader: Reader,
+        definition: Definition,
+        grouping: Grouping,
+        periods: PeriodChoice,
+        windows: WindowChoice,
+        position: Position | None,
+    ) -> Explanation:
+        """The values of a key figure with the movements behind them. Raises as `values` does."""
+        formula = definition.formula
+        asked = self._asked(reader, grouping, formula, lambda known: layout(formula, periods, windows, known))
+        await self._arrivals.wait_for(reader=reader, position=position)
+        async with self._snapshots.of(reader) as connection:
+            return await explain(connection, await read_sheet(connection, asked))
 
     async def stocks(
         self, *, reader: Reader, grouping: Grouping, choice: StockChoice, position: Position | None
@@ -137,66 +107,15 @@ class Figures:
         formula: Formula,
         days_known: Callable[[date], Layout],
     ) -> Answer:
-        check_grouping(grouping)
-        days = days_known(known_until(grouping, self.today()))
-        question = _Question(formula, days, grouping)
+        asked = self._asked(reader, grouping, formula, days_known)
         await self._arrivals.wait_for(reader=reader, position=position)
         async with self._snapshots.of(reader) as connection:
-            current = await as_of(connection, reader.traeger)
-            roster, members = await _roster(connection, reader, grouping)
-            always = _always(roster, days)
-            table = Table(len(days.reaches), roster.group_of_sum)
-            for inquiry in inquiries(formula, days, grouping, reader.traeger, members):
-                if inquiry.uses:
-                    table.add(inquiry, await sums(connection, inquiry.request))
-        return Answer(days.window, grouping.known_on, current, _bounded(_rows(question, roster, always, table)))
+            sheet = await read_sheet(connection, asked)
+        return sheet.answer()
 
-
-async def _roster(connection: AsyncConnection, reader: Reader, grouping: Grouping) -> tuple[Roster, Sequence[Member]]:
-    provider_id = grouping.filters.provider_id
-    if provider_id is not None and not await rosters.knows_provider(connection, provider_id):
-        raise unknown("provider_id", "the Träger has no provider of this id")
-    if grouping.group_by is GroupBy.PROVIDER:
-        return Roster(reader.traeger, grouping.group_by, await rosters.providers(connection)), ()
-    if grouping.comparison_group is None:
-        return Roster(reader.traeger, grouping.group_by), ()
-    group = await rosters.comparison_group(connection, grouping.comparison_group, grouping.group_version)
-    if group is None:
-        name = "comparison_group" if grouping.group_version is None else "group_version"
-        raise unknown(name, "the Träger has no such comparison group, or not in this version")
-    compared = ComparedGroup(group.id, group.title)
-    return Roster(reader.traeger, grouping.group_by, compared=compared), group.members
-
-
-def _always(roster: Roster, days: Layout) -> list[list[str]]:
-    """The rows that each period has in any case, refused before anything is summed if they are too many."""
-    always = []
-    least = 0
-    for reach in days.reaches:
-        always.append(roster.always(reach.first, reach.end))
-        least += len(always[-1])
-        if least > MAX_ROWS:
-            raise _too_many()
-    return always
-
-
-def _rows(question: _Question, roster: Roster, always: Sequence[Sequence[str]], table: Table) -> Iterator[Row]:
-    formula, names = question.formula, roster.names()
-    for number, reach in enumerate(question.days.reaches):
-        days, provisional = mean_days(formula, reach), reach.provisional
-        for group in roster.groups(always[number], table.found(number)):
-            value = evaluate(measured(formula, table, number, group, days), formula.scale)
-            yield Row(group, names.get(group), reach.period, value, provisional)
-
-
-def _bounded(rows: Iterator[Row]) -> Sequence[Row]:
-    bounded: list[Row] = []
-    for row in rows:
-        if len(bounded) == MAX_ROWS:
-            raise _too_many()
-        bounded.append(row)
-    return bounded
-
-
-def _too_many() -> TooManyRowsError:
-    return TooManyRowsError(f"At most {MAX_ROWS} rows; ask for fewer periods or groups.")
+    def _asked(
+        self, reader: Reader, grouping: Grouping, formula: Formula, days_known: Callable[[date], Layout]
+    ) -> Asked:
+        check_grouping(grouping)
+        check_share(formula, grouping)
+        return Asked(reader, formula, days_known(known_until(grouping, self.today())), grouping)
