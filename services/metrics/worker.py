@@ -12,7 +12,7 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.metrics.consumers import MovementHandler
-from services.metrics.service.compaction import STARTS_AT, compact
+from services.metrics.service.compaction import compact
 from services.metrics.settings import Settings
 from shared.contracts import budgets_v1, cases_v1
 from shared.db.engine import create_engine
@@ -30,7 +30,7 @@ from shared.observability.logging import configure_logging, get_logger, place_of
 from shared.observability.loops import Loop, run_loops, run_process
 
 COMPACTION_SECONDS = 1.0
-"""How often the tail is measured; with less than `STARTS_AT` movements waiting that is all that happens."""
+"""How often the tail is measured; as long as too few movements wait, that is all that happens."""
 
 
 def loops(settings: Settings, *, clock: Clock, worker: AsyncEngine) -> Mapping[str, Loop]:
@@ -63,14 +63,14 @@ def loops(settings: Settings, *, clock: Clock, worker: AsyncEngine) -> Mapping[s
 async def compact_until(worker: AsyncEngine, stop: asyncio.Event) -> None:
     """Compact whenever enough movements wait, without a pause while they do, until `stop` is set."""
     while not stop.is_set():
-        waiting = 0
+        added = 0
         try:
-            waiting = await compact(worker)
+            added = await compact(worker)
         except Exception as error:
             if not is_transient(error):
                 raise
             get_logger().warning("compaction waits for the database", **place_of(error))
-        if waiting < STARTS_AT:
+        if not added:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), COMPACTION_SECONDS)
 

@@ -30,9 +30,9 @@ _TAIL = text("""
 """)
 _FREE_MARKS = text("SELECT source, part FROM cube_mark ORDER BY source, part FOR UPDATE SKIP LOCKED")
 _STRETCHES = text("""
-    SELECT mark.source, mark.part, mark.seq AS after, tail.upto FROM cube_mark mark
+    SELECT mark.source, mark.part, mark.seq AS after, tail.upto, tail.movements FROM cube_mark mark
     CROSS JOIN LATERAL (
-        SELECT max(seq) AS upto FROM (
+        SELECT max(seq) AS upto, count(*) AS movements FROM (
             SELECT moved.seq FROM movement moved
             WHERE moved.source = mark.source AND moved.part = mark.part AND moved.seq > mark.seq
             ORDER BY moved.seq LIMIT :limit) AS next
@@ -56,17 +56,19 @@ _LOCK_MARK = text("SELECT seq FROM cube_mark WHERE source = :source AND part = :
 _ADD_LATE = _add_to_cube("""(
     SELECT * FROM movement
     WHERE source = :source AND part = :part AND seq <= :mark AND seq = ANY(CAST(:seqs AS bigint[])))""")
-_PATIENCE = text("SELECT set_config('statement_timeout', :milliseconds, true)")
+_PATIENCE = text("SELECT set_config('statement_timeout', :milliseconds, true), set_config('work_mem', :memory, true)")
+_MEMORY = "64MB"
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The movements of a part with numbers `after < seq <= upto`; `source` by its number."""
+    """The movements of a part with numbers `after < seq <= upto`, and how many they are; `source` by its number."""
 
     source: int
     part: int
     after: int
     upto: int
+    movements: int
 
 
 async def tail_length(connection: AsyncConnection) -> int:
@@ -75,8 +77,8 @@ async def tail_length(connection: AsyncConnection) -> int:
 
 
 async def be_patient(connection: AsyncConnection, seconds: int) -> None:
-    """Allow the statements of this transaction more time than a request may take."""
-    await connection.execute(_PATIENCE, {"milliseconds": str(seconds * 1000)})
+    """Allow the statements of this transaction more time and memory than a request may take."""
+    await connection.execute(_PATIENCE, {"milliseconds": str(seconds * 1000), "memory": _MEMORY})
 
 
 async def lock_stretches(connection: AsyncConnection, *, limit_per_part: int) -> list[Stretch]:

@@ -18,16 +18,15 @@ _SECONDS = 120
 
 
 async def compact(engine: AsyncEngine, *, starts_at: int = STARTS_AT, stretch: int = STRETCH) -> int:
-    """Add one stretch of every part to the cube if at least `starts_at` movements wait; how many waited.
+    """Add one stretch of every part to the cube if at least `starts_at` movements wait; how many were added.
 
     `engine` is of the worker role. Any number may run at once: each takes the parts nobody else holds.
     """
     async with engine.begin() as connection:
-        waiting = await compacting.tail_length(connection)
-        if waiting < max(starts_at, 1):
-            return waiting
+        if await compacting.tail_length(connection) < max(starts_at, 1):
+            return 0
         await compacting.be_patient(connection, _SECONDS)
         stretches = await compacting.lock_stretches(connection, limit_per_part=stretch)
         if stretches:
             await compacting.add_stretches(connection, stretches)
-    return waiting
+    return sum(stretch.movements for stretch in stretches)

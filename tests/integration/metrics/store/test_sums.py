@@ -7,25 +7,16 @@ import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.metrics.domain.sums import SumRequest
 from services.metrics.repository.explaining import Place, movements_behind
-from services.metrics.repository.reading import sums
 from services.metrics.service.compaction import compact
 from services.metrics.service.verification import verify
 from shared.db.engine import tenant_transaction
 from tests.integration.metrics.store.asking import Asker
+from tests.integration.metrics.store.checks import answer
 from tests.integration.metrics.store.histories import World
 from tests.integration.metrics.store.loading import Log, describe, kinds_of, load
 from tests.integration.metrics.store.reference import Reference
 from tests.support.databases import TestDatabase
-
-
-async def answer(app: AsyncEngine, request: SumRequest) -> dict[tuple[int, int, str], int]:
-    async with tenant_transaction(app, request.traeger, "test") as connection:
-        rows = await sums(connection, request)
-    found = {(row.span, row.term, row.group): row.value for row in rows}
-    assert len(found) == len(rows), "one row per span, term and group"
-    return found
 
 
 @pytest.mark.parametrize("seed", range(12))
