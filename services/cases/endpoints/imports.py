@@ -27,7 +27,6 @@ _BODY: dict[str, Any] = {
         "content": {
             NDJSON: {
                 "schema": {
-                    "type": "string",
                     "description": "One JSON object per line: a provider, or a case with its movements or commands",
                 },
                 "example": _EXAMPLE,
