@@ -123,8 +123,10 @@ class Assembler:
         """Take records of a transport. Of a part with a gap nothing more is taken until `fill` closed it."""
         open_gaps: dict[int, tuple[int, int, list[Delivery]]] = {}
         for delivery in deliveries:
-            if delivery.part in open_gaps:
+            if open_gaps and delivery.part in open_gaps:
                 open_gaps[delivery.part][2].append(delivery)
+                continue
+            if self._add_next(delivery):
                 continue
             until = self._add(delivery)
             if until is not None:
@@ -153,6 +155,35 @@ class Assembler:
     def give_up(self, gap: Gap) -> None:
         """The archive does not reach the record behind the gap: the record is no event of this log."""
         self._foreign.append(Foreign(gap.part, gap.kept[0].value, "numbered ahead of the log"))
+
+    def _add_next(self, delivery: Delivery) -> bool:
+        """The path of nearly every record: exactly the next event. Anything else is left to `_add`."""
+        state = self._parts.get(delivery.part)
+        if state is None:
+            return False
+        try:
+            envelope = decode_envelope(delivery.value)
+            place = place_in_command(envelope)
+            values = state.values
+            at = len(values) + 1
+            if (
+                int(envelope.sequence) != state.seq + at
+                or envelope.feedepoch != self._epoch
+                or envelope.feedpart != delivery.part
+                or envelope.source != self._source
+                or place.index != at
+                or place.of < at
+                or (at > 1 and (place.of != state.of or state.events[0].subject != envelope.subject))
+            ):
+                return False
+        except (msgspec.DecodeError, ValueError):
+            return False
+        state.events.append(envelope)
+        values.append(delivery.value)
+        state.of = place.of
+        if at == place.of:
+            self._complete(state, delivery.part, None)
+        return True
 
     def _add(self, delivery: Delivery) -> int | None:
         part, value = delivery.part, delivery.value

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.envelope import Envelope
@@ -12,8 +13,7 @@ Command = Sequence[Envelope]
 """All events of one command in their order, `index` 1 to `of`: applied whole or not at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """One record as it arrived: bytes and what the transport knows of its place. Nothing is believed yet."""
 
     part: int

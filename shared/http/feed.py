@@ -103,9 +103,8 @@ def feed_router() -> APIRouter:
     return router
 
 
-async def _read_heads(caller: FeedReader, feed: Annotated[Feed, Depends(_feed)], response: Response) -> FeedOut:
+async def _read_heads(caller: FeedReader, feed: Annotated[Feed, Depends(_feed)]) -> FeedOut:
     heads = await feed.heads(caller.traeger)
-    response.headers["Cache-Control"] = "no-store"
     parts = [PartHeadOut(part=head.part, first=head.first, head=head.head) for head in heads.parts]
     return FeedOut(epoch=heads.epoch, parts=parts, pending=heads.pending)
 
@@ -134,7 +133,6 @@ async def _read_part(
         NEXT_HEADER: str(batch.next),
         HEAD_HEADER: str(batch.head.seq),
         EPOCH_HEADER: batch.head.epoch,
-        "Cache-Control": "no-store",
     }
     return Response(batch.body, headers=headers, media_type=BATCH_MEDIA_TYPE)
 

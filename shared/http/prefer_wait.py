@@ -7,7 +7,6 @@ while it waits. A repeated request looks the position up afresh.
 import re
 from typing import Any
 
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,12 +14,12 @@ from shared.events.positions import wait_until_stamped
 from shared.http.exchange import SCOPE_KEY, Exchange
 from shared.http.feed import head_watch
 from shared.http.routing import REPLAYED_HEADER
+from shared.observability.logging import get_logger, place_of
 
 POSITION_HEADER = "Event-Position"
 MAX_WAIT_SECONDS = 10
 
 _REPLAYED = REPLAYED_HEADER.lower().encode()
-_log = structlog.get_logger(__name__)
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,4})\"?\s*(?=$|[,;])", re.IGNORECASE)
 
 
@@ -72,7 +71,7 @@ async def _add_position(scope: Scope, message: Message) -> None:
             seconds=seconds,
         )
     except (SQLAlchemyError, OSError) as error:
-        _log.warning("event position not found", error=type(error).__name__)  # the work is committed all the same
+        get_logger().warning("event position not found", **place_of(error))  # the work is committed all the same
         return
     if position is not None:
         message["headers"] = [*message["headers"], (POSITION_HEADER.lower().encode(), str(position).encode())]
