@@ -106,6 +106,28 @@ async def test_a_dry_run_that_is_taken_up_again_ends_as_an_undisturbed_one(books
     assert rows("SELECT count(*) AS n FROM case_file") == [{"n": 0}]
 
 
+class After(asyncio.Event):
+    """Lets a loop that asks before each round go round some times."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self.rounds = rounds
+
+    def is_set(self) -> bool:
+        self.rounds -= 1
+        return self.rounds < 0
+
+
+async def test_progress_never_goes_back_while_finished_lines_are_decided_again(books: Books) -> None:
+    lines = [case(str(number), zugang(external_ref="1")) for number in range(2_500)]
+    started = await books.send(ndjson(workshop(), *lines, b"{"), dry_run=True)
+    for rounds in (2, 1):
+        assert await ImportWorker(books.engine, books.api.clock).work(After(rounds))
+        assert (await books.status(started["id"]))["lines_done"] == 2_000
+    await work_off(books.engine, books.api.clock)
+    assert counts(await books.status(started["id"])) == (2_501, 0, 1)
+
+
 async def test_while_one_worker_is_at_a_dry_run_no_other_takes_it(books: Books) -> None:
     await books.send(ndjson(workshop(), *[case(str(number), zugang()) for number in range(3_000)]), dry_run=True)
     stop = asyncio.Event()

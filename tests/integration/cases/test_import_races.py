@@ -32,7 +32,11 @@ from tests.integration.cases.conftest import Rows
 from tests.support.databases import TestDatabase
 
 LWL = Actor(Traeger.LWL, "bernd", "front-end")
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+WAITING = (
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    " AND wait_event IN ('transactionid', 'tuple')"
+)
+"""Somebody waits for the end of a transaction that has written the same row."""
 
 
 @pytest.fixture
