@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Path, Query, Response
 
 from services.metrics.deps import Controller, reader_of
-from services.metrics.domain.comparison import ID_LENGTH
+from services.metrics.domain.comparison import ID_LENGTH, ID_PATTERN
 from services.metrics.schemas.comparison_groups import ComparisonGroupIn, ComparisonGroupOut
 from services.metrics.schemas.types import Maybe, VersionNumber
 from services.metrics.service.comparison_groups import ComparisonGroup, current_group, find_group, put_group
@@ -16,7 +16,10 @@ from shared.http.routing import new_router
 
 router = new_router(tags=["comparison groups"])
 
-GroupId = Annotated[str, Path(max_length=ID_LENGTH, description="Id of a comparison group", examples=["nta-modell"])]
+GroupId = Annotated[
+    str,
+    Path(max_length=ID_LENGTH, pattern=ID_PATTERN, description="Id of a comparison group", examples=["nta-modell"]),
+]
 
 
 async def _current(exchange: Exchange) -> ComparisonGroup | None:
