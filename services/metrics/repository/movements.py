@@ -57,8 +57,11 @@ async def copy_movements(
         async with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
             await copy.write(rows)
     except psycopg.Error as error:
-        # As if SQLAlchemy had sent it, so that whoever judges failures knows this one too.
-        raise DBAPIError.instance(_COPY, None, error, psycopg.Error, connection_invalidated=driver.closed) from error
+        # As if SQLAlchemy had sent it, so that its pool and whoever judges failures know this one too.
+        lost = driver.closed
+        if lost:
+            await connection.invalidate(error)
+        raise DBAPIError.instance(_COPY, None, error, psycopg.Error, connection_invalidated=lost) from error
 
 
 async def any_present(connection: AsyncConnection, source: str, part: int, seqs: Sequence[int]) -> bool:
