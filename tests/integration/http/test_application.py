@@ -140,6 +140,38 @@ async def test_patches_come_in_two_media_types(client: httpx.AsyncClient, clerk:
     assert (await client.patch(made.headers["location"], content=b"x", headers=zipped)).status_code == 415
 
 
+async def test_a_put_that_may_create_needs_a_version_only_of_what_is_there(
+    client: httpx.AsyncClient, database: KitDatabase, clerk: dict[str, str]
+) -> None:
+    path = f"/v1/places/{NUMBER}"
+
+    async def put(body: bytes = b'{"name": "a"}', **headers: str) -> int:
+        answer = await client.put(
+            path, content=body, headers={**clerk, "Content-Type": "application/json", **headers}
+        )
+        return answer.status_code
+
+    assert await put(**{"If-Match": '"1"'}) == 412
+    assert await put(**{"If-Match": "1"}) == 400
+    assert await put(b'{"name": "a", "then": "refuse"}') == 409
+    assert database.things() == 0, "an answer of refusal commits nothing, however it was made"
+    assert await put() == 201
+    assert await put() == 428
+    assert await put(b"{") == 428
+    assert await put(**{"If-Match": '"2"'}) == 412
+    assert await put(**{"If-Match": '"1"'}) == 200
+    assert database.things() == 1
+
+
+async def test_what_is_known_without_the_database_is_judged_before_the_query_too(
+    client: httpx.AsyncClient, clerk: dict[str, str]
+) -> None:
+    assert (await client.get("/v1/colours/red", headers=clerk)).json() == {"colour": "red"}
+    assert (await client.get("/v1/colours/blue?on=never", headers=clerk)).status_code == 404
+    assert (await client.get("/v1/colours/red?on=never", headers=clerk)).status_code == 422
+    assert (await client.get("/v1/colours/blue")).status_code == 401
+
+
 async def test_a_body_that_is_missing_is_said_so(client: httpx.AsyncClient, clerk: dict[str, str]) -> None:
     answer = await client.post("/v1/things", headers={**clerk, "Idempotency-Key": "k"})
     assert answer.status_code == 422

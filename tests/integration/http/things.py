@@ -15,12 +15,21 @@ from shared.http.auth import Principal, requires
 from shared.http.bodies import BodyStream, RequestModel
 from shared.http.etag import check_version, etag
 from shared.http.exchange import CurrentExchange, Exchange
-from shared.http.guards import IdempotencyKey, IfMatch, Transaction, existing, patient, streamed
+from shared.http.guards import (
+    IdempotencyKey,
+    IfMatch,
+    IfMatchUnlessCreating,
+    Transaction,
+    existing,
+    known,
+    patient,
+    streamed,
+)
 from shared.http.paging import Page, Paging
 from shared.http.parameters import Day
 from shared.http.problems import problems
 from shared.http.routing import new_router
-from shared.kernel.errors import ConflictError, NotFoundError
+from shared.kernel.errors import ConflictError, NotFoundError, StaleError
 from shared.observability.identifiers import new_id
 
 MAX_UPLOAD = 2_000_000
@@ -163,6 +172,52 @@ async def act(
     await connection.execute(text("UPDATE thing SET version = version + 1 WHERE id = :id"), {"id": thing.id})
     response.headers["ETag"] = etag(thing.version + 1)
     return ThingOut(id=thing.id, name=thing.name, version=thing.version + 1)
+
+
+async def find_if_there(exchange: Exchange) -> ThingOut | None:
+    try:
+        return await find_thing(exchange)
+    except NotFoundError:
+        return None
+
+
+@router.put("/places/{thing_id}", responses=problems(409))
+async def put_thing(
+    body: NewThing,
+    thing: Annotated[ThingOut | None, existing(find_if_there)],
+    version: IfMatchUnlessCreating,
+    connection: Transaction,
+    exchange: CurrentExchange,
+    caller: Clerk,
+) -> Response:
+    if thing is None:
+        if version is not None:
+            raise StaleError("There is no such version.")
+        await connection.execute(
+            text("INSERT INTO thing (tenant, id, name, version) VALUES (:tenant, :id, :name, 1)"),
+            {"tenant": caller.own_traeger.value, "id": exchange.path_id("thing_id"), "name": body.name},
+        )
+        return Response(status_code=409 if body.then == "refuse" else 201)
+    assert version is not None, "the route asks for it where there is something"
+    check_version(thing.version, version)
+    return Response(status_code=200)
+
+
+COLOURS = {"red", "green"}
+
+
+async def find_colour(exchange: Exchange) -> str:
+    colour = exchange.path_text("colour")
+    if colour not in COLOURS:
+        raise NotFoundError("No such colour.")
+    return colour
+
+
+@router.get("/colours/{colour}")
+async def read_colour(
+    colour: Annotated[str, known(find_colour)], caller: Reader, on: Day | None = None
+) -> dict[str, str]:
+    return {"colour": colour}
 
 
 Lines = Annotated[BodyStream, streamed("application/x-ndjson", max_bytes=MAX_UPLOAD)]

@@ -86,6 +86,12 @@ def test_no_fault_repeats_what_was_sent(value: Any) -> None:
     assert all(error.message and error.code for error in refusal.errors)
 
 
+def test_a_fault_of_a_kind_nobody_thought_of_gets_a_neutral_sentence() -> None:
+    fault = {"type": "never_seen", "loc": ("body", "a"), "msg": f"bad: {MARKER}", "input": MARKER}
+    (error,) = refusal_of([fault]).errors
+    assert error == FieldError("/a", "never_seen", "This value is not allowed here.")
+
+
 def test_a_pointer_names_the_place_in_the_body() -> None:
     assert pointer_of(("body",)) == ""
     assert pointer_of(("body", "changes", 0, "add", "a/b~c")) == "/changes/0/add/a~1b~0c"
