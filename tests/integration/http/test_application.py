@@ -151,15 +151,15 @@ async def test_a_put_that_may_create_needs_a_version_only_of_what_is_there(
         )
         return answer.status_code
 
-    assert await put(**{"If-Match": '"1"'}) == 412
-    assert await put(**{"If-Match": "1"}) == 400
-    assert await put(b'{"name": "a", "then": "refuse"}') == 409
+    assert await put('"1"') == 412
+    assert await put("1") == 400
+    assert await put(body=b'{"name": "a", "then": "refuse"}') == 409
     assert database.things() == 0, "an answer of refusal commits nothing, however it was made"
     assert await put() == 201
     assert await put() == 428
-    assert await put(b"{") == 428
-    assert await put(**{"If-Match": '"2"'}) == 412
-    assert await put(**{"If-Match": '"1"'}) == 200
+    assert await put(body=b"{") == 428
+    assert await put('"2"') == 412
+    assert await put('"1"') == 200
     assert database.things() == 1
 
 
