@@ -145,11 +145,10 @@ async def test_a_put_that_may_create_needs_a_version_only_of_what_is_there(
 ) -> None:
     path = f"/v1/places/{NUMBER}"
 
-    async def put(body: bytes = b'{"name": "a"}', **headers: str) -> int:
-        answer = await client.put(
-            path, content=body, headers={**clerk, "Content-Type": "application/json", **headers}
-        )
-        return answer.status_code
+    async def put(match: str | None = None, body: bytes = b'{"name": "a"}') -> int:
+        condition = {} if match is None else {"If-Match": match}
+        headers = {**clerk, **condition, "Content-Type": "application/json"}
+        return (await client.put(path, content=body, headers=headers)).status_code
 
     assert await put('"1"') == 412
     assert await put("1") == 400
