@@ -53,13 +53,14 @@ class Feed:
     async def heads(self, traeger: Traeger | None) -> Heads:
         """Epoch, heads and the count of committed, unnumbered events of one Träger; of all for `None`."""
         parts = list(range(PARTS) if traeger is None else parts_of(traeger))
-        pending = 0
+        pending_of: dict[Traeger, int] = {}
         async with self._engine.begin() as connection:
             for tenant in Traeger if traeger is None else (traeger,):
                 await bind_tenant(connection, tenant, _SUBJECT)
-                pending += int((await connection.execute(_PENDING)).scalar_one())
+                pending_of[tenant] = int((await connection.execute(_PENDING)).scalar_one())
             rows = (await connection.execute(_HEADS, {"parts": parts})).all()
-        return Heads(rows[0].epoch, tuple(PartHead(row.part, row.first, row.seq) for row in rows), pending)
+        heads = tuple(PartHead(row.part, row.first, row.seq) for row in rows)
+        return Heads(rows[0].epoch, heads, sum(pending_of.values()), pending_of)
 
     async def read(
         self,

@@ -9,6 +9,10 @@ import msgspec
 from shared.contracts.position import FeedCursor
 from shared.events.ports import Delivery, Heads, PartHead
 from shared.events.refusals import AheadOfHeadError, FeedUnreachableError, ForeignEpochError, PrunedError
+from shared.kernel.mitgliedskoerperschaften import Traeger
+
+PENDING_HEADER = "Feed-Pending"
+"""How `pending` is split among the Träger, for a client that reads both."""
 
 _MARGIN_SECONDS = 10.0
 
@@ -50,9 +54,8 @@ class FeedClient:
             feed = _feeds.decode(answer.content)
         except msgspec.DecodeError as error:
             raise FeedUnreachableError("the feed answered something that is no list of heads") from error
-        return Heads(
-            feed.epoch, tuple(PartHead(item.part, item.first, item.head) for item in feed.parts), feed.pending
-        )
+        parts = tuple(PartHead(item.part, item.first, item.head) for item in feed.parts)
+        return Heads(feed.epoch, parts, feed.pending, _pending_of(answer.headers.get(PENDING_HEADER, "")))
 
     async def read(
         self, epoch: str, part: int, after: int, limit: int, wait_seconds: float = 0
@@ -78,6 +81,14 @@ class FeedClient:
         if answer.status_code == httpx.codes.OK:
             return answer
         raise _refusal(answer)
+
+
+def _pending_of(header: str) -> dict[Traeger, int]:
+    """`LVR=4, LWL=2`; what cannot be read is not told."""
+    pairs = (entry.strip().partition("=") for entry in header.split(","))
+    return {
+        Traeger(name): int(count) for name, _, count in pairs if name in Traeger.__members__ and count.isdecimal()
+    }
 
 
 def _refusal(answer: httpx.Response) -> Exception:

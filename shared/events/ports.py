@@ -1,13 +1,14 @@
 """What a consumer is made of: a source of numbered events, and a handler that gives whole commands their effect."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.envelope import Envelope
+from shared.kernel.mitgliedskoerperschaften import Traeger
 
 Command = Sequence[Envelope]
 """All events of one command in their order, `index` 1 to `of`: applied whole or not at all."""
@@ -31,11 +32,15 @@ class PartHead:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """What a producer says of its log: epoch, the parts the caller may read, committed events not yet numbered."""
+    """What a producer says of its log: epoch, the parts the caller may read, committed events not yet numbered.
+
+    `pending_of` splits `pending` by Träger, where the producer tells.
+    """
 
     epoch: str
     parts: tuple[PartHead, ...]
     pending: int
+    pending_of: Mapping[Traeger, int] = field(default_factory=dict)
 
 
 class EventSource(Protocol):

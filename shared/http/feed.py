@@ -19,6 +19,7 @@ from shared.contracts.envelope import BATCH_MEDIA_TYPE
 from shared.contracts.parts import PARTS, traeger_of
 from shared.contracts.position import FeedCursor
 from shared.events.feed import MAX_LIMIT, MAX_WAIT_SECONDS, Feed
+from shared.events.feed_client import PENDING_HEADER
 from shared.events.head_watch import HeadWatch
 from shared.events.refusals import UnknownPartError
 from shared.http.auth import FEED_SCOPE, Principal, requires
@@ -103,8 +104,9 @@ def feed_router() -> APIRouter:
     return router
 
 
-async def _read_heads(caller: FeedReader, feed: Annotated[Feed, Depends(_feed)]) -> FeedOut:
+async def _read_heads(caller: FeedReader, feed: Annotated[Feed, Depends(_feed)], response: Response) -> FeedOut:
     heads = await feed.heads(caller.traeger)
+    response.headers[PENDING_HEADER] = ", ".join(f"{name}={count}" for name, count in heads.pending_of.items())
     parts = [PartHeadOut(part=head.part, first=head.first, head=head.head) for head in heads.parts]
     return FeedOut(epoch=heads.epoch, parts=parts, pending=heads.pending)
 

@@ -101,4 +101,5 @@ def _state(source: str, heads: Heads | None, folded: Sequence[PartProgress], tra
     # Numbers of another epoch cannot be subtracted, and a part the producer does not show is not up to date.
     known = all(part.head is not None for part in parts) and read in (None, heads.epoch)
     behind = sum(max(0, (part.head or 0) - part.folded) for part in parts)
-    return ProducerState(source, heads.epoch, parts, heads.pending, heads.pending + behind if known else None)
+    pending = heads.pending_of.get(traeger, heads.pending)
+    return ProducerState(source, heads.epoch, parts, pending, pending + behind if known else None)

@@ -88,6 +88,7 @@ class TestLag:
             await cases.commit(3, traeger=Traeger.LVR)
             await cases.stamp()
             await budgets.commit(1)
+            await budgets.commit(4, traeger=Traeger.LVR)  # the other Träger's, and no lag of ours
             told = await told_by_all(reader)
         producer = told["producers"][0]
         assert [part["part"] for part in producer["parts"]] == OWN_PARTS
