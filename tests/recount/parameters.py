@@ -39,7 +39,7 @@ PHASES = (
     model.ZUVERDIENST,
 )
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
-SETS_PER_WORLD = 380
+SETS_PER_WORLD = 330
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ class _Maker:
         return self._random.choice(sorted(fitting)[:3])
 
 
-def listing_sets(world: World, number: int = 40) -> list[ParameterSet]:
+def listing_sets(world: World, number: int = 30) -> list[ParameterSet]:
     """Random questions for plain stocks and flows; `phase` and `kind` are lists, separated by blanks."""
     random = Random(world.seed * 104729 + 3)
     found = []

@@ -12,7 +12,7 @@ from tests.worlds.counting_product import CountingProduct, counting_product
 from tests.worlds.telling import Ids, world_events
 
 TODAY = date(2023, 8, 15)
-AGAIN = 40
+AGAIN = 20
 
 
 def provider_ids(world: World, ids: Ids) -> dict[str, dict[str, str]]:
