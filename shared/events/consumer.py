@@ -1,7 +1,7 @@
 """The loop of a consumer: fetch, assemble, apply; fill gaps from the archive; notice what silently went missing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 
@@ -212,6 +212,7 @@ class Consumer:
         if heads.epoch != self._epoch:
             raise ForeignEpochError(heads.epoch)
         assert self._applier is not None, "set with the assembler"
+        await self._notice_rewind(self._applier.committed)
         positions = assembler.positions()
         seen, self._seen = self._seen, (heads, positions)
         for head in heads.parts:
@@ -229,6 +230,13 @@ class Consumer:
         for head in late:
             await self._fill(assembler, head.part, min(head.head, positions[head.part] + self._batch))
         return bool(late)
+
+    async def _notice_rewind(self, committed: Mapping[int, int]) -> None:
+        """Somebody may have put the checkpoint back, to build everything anew; without new events nothing tells."""
+        async with self._engine.connect() as connection:
+            places = await checkpoint.load(connection, self._name)
+        if any(place.seq < committed[place.part] for place in places):
+            raise CheckpointMovedError(f"the checkpoint of {self._name} was put back")
 
     def _show(self, state: State, reason: str | None) -> None:
         self.state, self.reason = state, reason
