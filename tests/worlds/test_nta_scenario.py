@@ -11,7 +11,7 @@ import pytest
 from deploy.local.scenario.calendar import quarter_of
 from deploy.local.scenario.nta import TRAEGER, write_nta
 from deploy.local.scenario.table import GROUP_ID, comparison_group, table_lines, table_rows
-from tests.unit.scenario.counting import Answers, Counted
+from tests.recount.fast import Answers, Counted
 
 LOADED_ON = date(2026, 1, 1)
 
