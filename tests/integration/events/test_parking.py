@@ -86,14 +86,17 @@ async def test_what_fails_is_tried_three_times_alone(
     assert len(batches) == 11, "halved until it stood alone: 16, 8, 4, 2+2, 1+1 and what was left over"
 
 
-async def test_what_passes_by_itself_is_waited_out_and_never_parked(
+async def test_what_passes_by_itself_is_waited_out_and_neither_halved_nor_parked(
     app: AsyncEngine, worker: AsyncEngine, archive: FeedClient
 ) -> None:
-    await written(app, worker)
-    handler, failures = Tally(), 4
+    key = new_id()
+    await write(app, *[make_command(key, version, 2) for version in range(1, 17)])
+    await stamp_all(worker)
+    handler, failures, batches = Tally(), 4, []
 
-    async def fail(connection: AsyncConnection, _commands: Sequence[Command]) -> None:
+    async def fail(connection: AsyncConnection, commands: Sequence[Command]) -> None:
         nonlocal failures
+        batches.append(len(commands))
         if failures:
             failures -= 1
             await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -102,7 +105,7 @@ async def test_what_passes_by_itself_is_waited_out_and_never_parked(
     async with running(make_consumer(worker, archive, handler)):
         await until_consumed(worker)
     await assert_exactly_once(worker)
-    assert (failures, (await counters(worker))["parked"]) == (0, 0)
+    assert (batches, (await counters(worker))["parked"]) == ([16] * 5, 0)
 
 
 async def park_one(app: AsyncEngine, worker: AsyncEngine, archive: FeedClient) -> tuple[int, int]:
