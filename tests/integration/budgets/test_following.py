@@ -136,6 +136,8 @@ async def test_two_consumers_of_one_case_wait_for_each_other(worker: AsyncEngine
     """What a zombie and its successor do: the second sees what the first has done, and finds nothing to do."""
     case = written(4)
     messages = [delivered(each) for each in case.commands]
+    await apply(worker, messages[:3])
+    assert rows("SELECT count(*) FROM case_file") == [{"count": 1}]
     await asyncio.gather(*(apply(worker, messages) for _ in range(4)))
     assert stored(rows) == spans([case])
     assert rows("SELECT DISTINCT grant_id, version FROM grant_history GROUP BY 1, 2 HAVING count(*) > 1") == []
