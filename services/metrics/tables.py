@@ -117,7 +117,7 @@ cube = Table(
     Column("tenant", Text, nullable=False),
     Column("measure", SmallInteger, nullable=False),
     Column("attribution", SmallInteger, nullable=False),
-    Column("grain", SmallInteger, nullable=False),
+    Column("level", SmallInteger, nullable=False),
     Column("month", SmallInteger, nullable=False),
     Column("recorded_month", SmallInteger, nullable=False),
     Column("key", Integer, nullable=False),
@@ -130,7 +130,7 @@ cube = Table(
         "tenant",
         "measure",
         "attribution",
-        "grain",
+        "level",
         "month",
         "recorded_month",
         "key",
@@ -138,11 +138,10 @@ cube = Table(
         "basis",
         "cohort_month",
     ),
-    CheckConstraint("grain IN (1, 12)", name="grain"),
+    CheckConstraint("level BETWEEN 1 AND 4", name="level"),
 )
-"""What the movements up to the marks add to each measure. Months are numbered year × 12 + month - 1; `grain` 12 holds
-the sums of whole years (month and recorded month in January) beside those of months (1). A `recorded_month` of 32767
-holds the sums over everything recorded, beside those of each month."""
+"""What the movements up to the marks add to each measure. Months are numbered year × 12 + month - 1. `level`: 1 months
+and 2 whole years over everything recorded whenever; 3 months by recorded month, 4 years by recorded year."""
 
 cube_mark = Table(
     "cube_mark",

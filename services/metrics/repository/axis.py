@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from services.metrics.repository.codes import ANY_TIME, MONTHS, YEARS
+from services.metrics.repository.codes import ALWAYS, MONTHS, MONTHS_BY_MONTH, YEARS, YEARS_BY_YEAR
 
 _EPOCH = date(2000, 1, 1).toordinal()
 
@@ -34,7 +34,7 @@ def first_of_month(number: int) -> date:
 class CubeRange:
     """Rows of the cube that lie in one slot: `first <= month < until` and the same for the recorded month."""
 
-    grain: int
+    level: int
     first: int
     until: int
     recorded_first: int
@@ -88,20 +88,27 @@ def cube_ranges(axis: Axis, *, from_slot: int, recorded_end: int | None, with_ye
             continue
         years = (-(-begin // 12) * 12, end // 12 * 12)
         if not with_years or years[0] >= years[1]:
-            ranges += _recorded(MONTHS, begin, end, slot, recorded_end)
+            ranges += _months(begin, end, slot, recorded_end)
             continue
         for low, high in ((begin, years[0]), (years[1], end)):
             if low < high:
-                ranges += _recorded(MONTHS, low, high, slot, recorded_end)
-        ranges += _recorded(YEARS, *years, slot, recorded_end)
+                ranges += _months(low, high, slot, recorded_end)
+        ranges += _years(*years, slot, recorded_end)
     return ranges
 
 
-def _recorded(grain: int, first: int, until: int, slot: int, recorded_end: int | None) -> Iterator[CubeRange]:
+def _months(first: int, until: int, slot: int, recorded_end: int | None) -> Iterator[CubeRange]:
     if recorded_end is None:
-        yield CubeRange(grain, first, until, ANY_TIME, ANY_TIME + 1, slot)
+        yield CubeRange(MONTHS, first, until, ALWAYS, ALWAYS + 1, slot)
+    else:
+        yield CubeRange(MONTHS_BY_MONTH, first, until, 0, recorded_end, slot)
+
+
+def _years(first: int, until: int, slot: int, recorded_end: int | None) -> Iterator[CubeRange]:
+    if recorded_end is None:
+        yield CubeRange(YEARS, first, until, ALWAYS, ALWAYS + 1, slot)
         return
-    whole = recorded_end // grain * grain
-    yield CubeRange(grain, first, until, 0, whole, slot)
+    whole = recorded_end // 12 * 12
+    yield CubeRange(YEARS_BY_YEAR, first, until, 0, whole, slot)
     if whole < recorded_end:
-        yield CubeRange(MONTHS, first, until, whole, recorded_end, slot)
+        yield CubeRange(MONTHS_BY_MONTH, first, until, whole, recorded_end, slot)

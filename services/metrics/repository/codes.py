@@ -36,12 +36,15 @@ DECIDED_ONLY = 2
 NO_COHORT = 0
 """`cube.cohort_month` where the measure has no Übergang behind it."""
 
-ANY_TIME = 32_767
-"""`cube.recorded_month` of the rows that sum over everything ever recorded; greater than every month."""
-
 MONTHS = 1
-YEARS = 12
-"""`cube.grain`: how many months a row spans."""
+YEARS = 2
+MONTHS_BY_MONTH = 3
+YEARS_BY_YEAR = 4
+"""`cube.level`: sums of a month or a whole year over everything ever recorded, and the same apart by the month or
+year in which it was recorded. A year stands under its January; where the recording does not matter, its month is 0."""
+
+ALWAYS = 0
+"""`cube.recorded_month` of the levels MONTHS and YEARS."""
 
 
 def ags_name(number: int) -> str:

@@ -3,17 +3,19 @@
 from services.metrics.domain.measures import MEASURES, Base, Moves
 from services.metrics.domain.sums import Attribution
 from services.metrics.repository.codes import (
-    ANY_TIME,
+    ALWAYS,
     BOTH_BASES,
     DECIDED_ONLY,
     EFFECTIVE_ONLY,
     MONTHS,
+    MONTHS_BY_MONTH,
     NO_COHORT,
     YEARS,
+    YEARS_BY_YEAR,
 )
 from services.metrics.repository.expansion import coded, contributions
 
-CUBE_KEY = "tenant, measure, attribution, grain, month, recorded_month, key, disability, basis, cohort_month"
+CUBE_KEY = "tenant, measure, attribution, level, month, recorded_month, key, disability, basis, cohort_month"
 
 _STAYS = [measure for measure in MEASURES if measure.base is Base.STOCK]
 _MOVES = [measure for measure in MEASURES if measure.base is not Base.STOCK]
@@ -32,9 +34,9 @@ def _month(column: str) -> str:
 def cube_rows(source: str) -> str:
     """The SELECT of the rows (`CUBE_KEY`, net, moment) that the movements of `source` add to the cube.
 
-    Every sum stands there by recorded month and once more for whatever was recorded when, for reads that ask for all
-    that is known. Stays count on `effective_on`, and whole years stand beside the months: a stock needs all the past.
-    Movements have a row for each date basis where their two dates fall in different months.
+    Every sum stands there over everything recorded, for reads of what is known now, and apart by recorded month, for
+    reads of what was known then. Stays count on `effective_on`; whole years stand beside their months, because a stock
+    needs all the past. Movements have a row for each date basis where their two dates fall in different months.
     """
     return f"""
         WITH movements AS MATERIALIZED (
@@ -61,26 +63,26 @@ def cube_rows(source: str) -> str:
             WHERE by.applies
             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
         )
-        {_stay_rows(MONTHS, "month", "recorded_month")}
-        UNION ALL {_stay_rows(MONTHS, "month", str(ANY_TIME))}
-        UNION ALL {_stay_rows(YEARS, "month / 12 * 12", "recorded_month / 12 * 12")}
-        UNION ALL {_stay_rows(YEARS, "month / 12 * 12", str(ANY_TIME))}
-        UNION ALL {_move_rows("recorded_month")}
-        UNION ALL {_move_rows(str(ANY_TIME))}"""  # noqa: S608 - codes of our own, no input
+        {_stay_rows(MONTHS, "month", str(ALWAYS))}
+        UNION ALL {_stay_rows(YEARS, "month / 12 * 12", str(ALWAYS))}
+        UNION ALL {_stay_rows(MONTHS_BY_MONTH, "month", "recorded_month")}
+        UNION ALL {_stay_rows(YEARS_BY_YEAR, "month / 12 * 12", "recorded_month / 12 * 12")}
+        UNION ALL {_move_rows(MONTHS, str(ALWAYS))}
+        UNION ALL {_move_rows(MONTHS_BY_MONTH, "recorded_month")}"""  # noqa: S608 - codes of our own, no input
 
 
-def _stay_rows(grain: int, month: str, recorded_month: str) -> str:
+def _stay_rows(level: int, month: str, recorded_month: str) -> str:
     return f"""
-        SELECT tenant, measure, attribution, {grain}::smallint AS grain, ({month})::smallint AS month,
+        SELECT tenant, measure, attribution, {level}::smallint AS level, ({month})::smallint AS month,
             ({recorded_month})::smallint AS recorded_month, key, disability, {BOTH_BASES}::smallint AS basis,
             {NO_COHORT}::smallint AS cohort_month, sum(net)::integer AS net, sum(moment)::integer AS moment
         FROM stays GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
         HAVING sum(net) <> 0 OR sum(moment) <> 0"""  # noqa: S608 - codes of our own, no input
 
 
-def _move_rows(recorded_month: str) -> str:
+def _move_rows(level: int, recorded_month: str) -> str:
     return f"""
-        SELECT tenant, measure, attribution, {MONTHS}::smallint, month, ({recorded_month})::smallint, key, disability,
+        SELECT tenant, measure, attribution, {level}::smallint, month, ({recorded_month})::smallint, key, disability,
             basis, cohort_month::smallint, sum(net)::integer, 0
         FROM moves GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
         HAVING sum(net) <> 0"""  # noqa: S608 - codes of our own, no input

@@ -28,7 +28,7 @@ from shared.contracts.parts import parts_of
 RAW = 10_000
 """Codes of movements: this plus the place of the strand."""
 
-_RANGES = ("grain", "first", "until", "recorded_first", "recorded_until", "slot")
+_RANGES = ("level", "first", "until", "recorded_first", "recorded_until", "slot")
 
 
 @dataclass(slots=True)
@@ -120,16 +120,21 @@ class Statement:
         )
         cohort_slot, cohort = ("0", "") if like.cohort is None else self._cube_cohort(place, like.cohort)
         one_basis = DECIDED_ONLY if like.decided else EFFECTIVE_ONLY
+        # The fence (OFFSET 0) keeps to the one good plan: each range is found by the key of the cube.
         return f"""
             SELECT cube.measure + {place * BLOCK}, cube.key, cube.disability, part.slot, {cohort_slot},
                 cube.net, cube.moment
             FROM unnest({columns}) AS part ({", ".join(_RANGES)})
-            JOIN cube ON cube.grain = part.grain AND cube.month >= part.first AND cube.month < part.until
-                AND cube.recorded_month >= part.recorded_first AND cube.recorded_month < part.recorded_until
-            {cohort}
-            WHERE cube.tenant = {self._tenant()} AND cube.measure IN ({", ".join(map(str, numbers))})
-                AND cube.attribution = {ATTRIBUTION[self.question.request.attribution]}
-                AND cube.basis IN ({BOTH_BASES}, {one_basis})"""  # noqa: S608 - codes of our own, the rest is bound
+            CROSS JOIN LATERAL (
+                SELECT * FROM cube
+                WHERE tenant = {self._tenant()} AND measure IN ({", ".join(map(str, numbers))})
+                    AND attribution = {ATTRIBUTION[self.question.request.attribution]} AND level = part.level
+                    AND month >= part.first AND month < part.until
+                    AND recorded_month >= part.recorded_first AND recorded_month < part.recorded_until
+                    AND basis IN ({BOTH_BASES}, {one_basis})
+                OFFSET 0
+            ) AS cube
+            {cohort}"""  # noqa: S608 - codes of our own, the rest is bound
 
     def _cube_cohort(self, place: int, cohort: Span) -> tuple[str, str]:
         whole = [entry for entry in self.question.cohort_axes[cohort].whole() if entry[0]]

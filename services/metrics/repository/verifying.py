@@ -36,7 +36,7 @@ class Difference:
     tenant: str
     measure: int
     attribution: int
-    grain: int
+    level: int
     month: int
     recorded_month: int
     key: int

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.metrics.repository.axis import Axis, axis_of, cube_ranges, day_number, first_of_month, month_number
-from services.metrics.repository.codes import ANY_TIME, MONTHS, YEARS
+from services.metrics.repository.codes import ALWAYS, MONTHS, YEARS, YEARS_BY_YEAR
 
 DAYS = st.dates(date(2018, 1, 1), date(2023, 12, 31))
 MONTH_BEGINNINGS = DAYS.map(lambda day: day.replace(day=1))
@@ -20,10 +20,11 @@ def covered_by(
     """For every month the slots of the ranges that hold its rows recorded in one month."""
     found: dict[int, list[int]] = {month: [] for month in months}
     for entry in cube_ranges(axis, from_slot=0, recorded_end=recorded_end, with_years=years):
-        assert entry.grain in (MONTHS, YEARS)
+        span = 12 if entry.level in (YEARS, YEARS_BY_YEAR) else 1
+        assert (entry.level in (MONTHS, YEARS)) is (recorded_end is None)
         for month in months:
-            place, when = month // entry.grain * entry.grain, recorded // entry.grain * entry.grain
-            known = entry.recorded_first <= (ANY_TIME if recorded_end is None else when) < entry.recorded_until
+            place, when = month // span * span, recorded // span * span
+            known = entry.recorded_first <= (ALWAYS if recorded_end is None else when) < entry.recorded_until
             if known and entry.first <= place < entry.until:
                 found[month].append(entry.slot)
     return found
@@ -62,7 +63,7 @@ def test_a_month_before_the_last_bound_is_broken_or_once_in_the_cube(
 def test_movements_are_not_looked_for_in_slots_that_do_not_matter(axis: Axis) -> None:
     for entry in cube_ranges(axis, from_slot=1, recorded_end=None, with_years=False):
         assert entry.slot >= 1
-        assert entry.grain == MONTHS
+        assert entry.level == MONTHS
 
 
 def test_months_and_days_are_numbered_as_in_the_tables() -> None:

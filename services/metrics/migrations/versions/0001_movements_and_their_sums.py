@@ -78,7 +78,7 @@ CREATE TABLE cube (
     tenant text NOT NULL,
     measure smallint NOT NULL,
     attribution smallint NOT NULL,
-    grain smallint NOT NULL,
+    level smallint NOT NULL,
     month smallint NOT NULL,
     recorded_month smallint NOT NULL,
     key integer NOT NULL,
@@ -88,8 +88,8 @@ CREATE TABLE cube (
     net integer NOT NULL,
     moment integer NOT NULL,
     CONSTRAINT pk_cube PRIMARY KEY
-        (tenant, measure, attribution, grain, month, recorded_month, key, disability, basis, cohort_month),
-    CONSTRAINT ck_cube_grain CHECK (grain IN (1, 12))
+        (tenant, measure, attribution, level, month, recorded_month, key, disability, basis, cohort_month),
+    CONSTRAINT ck_cube_level CHECK (level BETWEEN 1 AND 4)
 ) WITH (fillfactor = 80)
 """,
     """

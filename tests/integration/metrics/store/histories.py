@@ -4,7 +4,7 @@ Written for these tests alone, so that the sums are judged by something that sha
 is legal for `cases`; all are consistent, which is what counting needs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -26,7 +26,9 @@ JOBS = {
     "OHNE_BUDGET": "ALLGEMEINER_ARBEITSMARKT",
 }
 # What may come next in a phase, and with which weight.
-NEXT: dict[str | None, dict[str, int]] = {
+Weights = Mapping[str | None, Mapping[str, int]]
+
+NEXT: Weights = {
     None: {"ZUGANG_EV": 3, "ZUGANG_BBB": 2, "WERKSTATTALTERNATIVE": 1, "ZUGANG_ARBEITSBEREICH": 1},
     "EV": {"EINTRITT_BBB": 8, "UEBERGANG": 1, "ABGANG": 1, "ANBIETERWECHSEL": 1, "MERKMALSAENDERUNG": 1},
     "BBB": {"ZUGANG_ARBEITSBEREICH": 8, "UEBERGANG": 1, "ABGANG": 1, "ANBIETERWECHSEL": 1, "MERKMALSAENDERUNG": 1},
@@ -83,14 +85,21 @@ class Recorded:
 
 @dataclass(slots=True)
 class World:
-    """Draws everything at random from one seed, within these years and houses."""
+    """Draws everything at random from one seed, within these years and houses.
+
+    By default things go wild: many Übergänge and corrections, decisions on everything, long after or before.
+    """
 
     seed: int
     first: date
     last: date
     houses_per_traeger: int = 5
+    mks_per_traeger: int = 6
+    weights: Weights = field(default_factory=lambda: NEXT)
+    decided: Collection[str] | None = None
     corrections: float = 0.5
     late_days: int = 90
+    pause_days: int = 250
     random: Random = field(init=False)
     houses: dict[Traeger, list[House]] = field(init=False)
 
@@ -116,6 +125,12 @@ class World:
         """A random day between two days, both included."""
         return first + DAY * self.random.randint(0, max(0, (last - first).days))
 
+    def decision(self, kind: str, day: date) -> date | None:
+        """When a fact was decided, if it was."""
+        if self.decided is not None:
+            return day - DAY * self.random.randint(0, 60) if kind in self.decided else None
+        return day - DAY * self.random.randint(-50, 120) if self.random.random() < 0.6 else None
+
     def cases(self, count: int) -> Iterator[Recorded]:
         """The signed movements of so many cases, command by command."""
         for _ in range(count):
@@ -129,7 +144,7 @@ class Case:
         self.world, self.random, self.traeger = world, world.random, traeger
         self.id = world.new_id()
         self.part = part_of(traeger, self.id)
-        self.mks = [entry.ags for entry in of_traeger(traeger)][:6]
+        self.mks = [entry.ags for entry in of_traeger(traeger)][: world.mks_per_traeger]
         self.facts: list[Fact] = []
         self.sent: dict[UUID, Movement] = {}
         self.version = 1
@@ -150,21 +165,21 @@ class Case:
                 yield from self.command(self.corrected(), self.time.date() + DAY * self.random.randint(0, 300))
             if self.random.random() < 0.1:
                 return
-            day += DAY * int(self.random.expovariate(1 / 250))
+            day += DAY * int(self.random.expovariate(1 / self.world.pause_days))
 
     def draw(self, day: date, before: Sequence[Fact]) -> Fact:
         """A fact that may follow, with attributes of which its kind takes what it needs."""
         cell = states(before)[-1].to if before else None
-        choices = NEXT[cell.phase if cell else None]
+        choices = self.world.weights[cell.phase if cell else None]
         [kind] = self.random.choices(list(choices), list(choices.values()))
         if kind == "RUECKKEHR" and not any(fact.kind == "UEBERGANG" for fact in before):
             kind = "ABGANG"
-        decided = self.random.random() < 0.6
+        decided = self.world.decision(kind, day)
         return Fact(
             id=self.world.new_id(),
             kind=kind,
             effective_on=day,
-            decided_on=day - DAY * self.random.randint(-50, 120) if decided else None,
+            decided_on=decided,
             instrument=self.random.choice(list(JOBS)) if kind == "UEBERGANG" else None,
             house=self.random.choice(self.world.houses[self.traeger]),
             place=self.random.choice(PLACES),

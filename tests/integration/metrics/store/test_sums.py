@@ -84,5 +84,5 @@ async def test_verify_finds_nothing_in_an_untouched_cube_and_every_change_in_ano
         superuser.execute(
             "UPDATE cube SET net = net + 1 WHERE (measure, key) IN (SELECT measure, key FROM cube LIMIT 1)"
         )
-        touched = superuser.execute("DELETE FROM cube WHERE measure = 1 AND grain = 12").rowcount
+        touched = superuser.execute("DELETE FROM cube WHERE measure = 1 AND level = 2").rowcount
     assert (await verify(worker)).differences > touched > 0
