@@ -5,13 +5,12 @@ from uuid import UUID
 
 from fastapi import Depends, Path
 
-from services.budgets.schemas import EXAMPLE_ID
 from services.budgets.service import GrantService, GrantWithHistory
 from shared.http.auth import Principal, requires
 from shared.http.exchange import Exchange
 from shared.http.guards import Transaction, existing
 
-GrantId = Annotated[UUID, Path(description="Id of a grant", examples=[EXAMPLE_ID])]
+GrantId = Annotated[UUID, Path(description="Id of a grant", examples=["019ab2f4-9c1e-7c64-8a51-3f0f2a4f6a10"])]
 
 Reader = Annotated[Principal, requires("budgets:read")]
 

@@ -10,11 +10,10 @@ from services.budgets.domain.model import Act, Instrument, State
 from services.budgets.service import GrantWithHistory
 from shared.kernel.mitgliedskoerperschaften import Traeger
 
-EXAMPLE_ID = "019ab2f4-9c1e-7c64-8a51-3f0f2a4f6a10"
 _INT32: dict[str, JsonValue] = {"format": "int32"}
 
 _EXAMPLE: dict[str, JsonValue] = {
-    "id": EXAMPLE_ID,
+    "id": "019ab2f4-9c1e-7c64-8a51-3f0f2a4f6a10",
     "version": 1,
     "tenant": "LWL",
     "case_id": "019ab2f4-8b02-7d3a-9c77-51c2b0a4e6f1",

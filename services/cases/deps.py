@@ -1,18 +1,20 @@
 """What endpoints ask for in their signatures: who may call, what the path names, and the use cases."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Path, Query
 
 from services.cases.domain.cell import Phase
+from services.cases.domain.commands import Change
 from services.cases.domain.providers import Provider
 from services.cases.repository.cases import CaseFile
 from services.cases.repository.imports.jobs import ImportJob
 from services.cases.repository.listing import CaseFilter
 from services.cases.schemas.values import EXAMPLE_ID, Instant
 from services.cases.service.actor import Actor
-from services.cases.service.cases import CaseService
+from services.cases.service.cases import CaseService, Changed
 from services.cases.service.errors import unknown_fact
 from services.cases.service.imports.intake import ImportService
 from services.cases.service.providers import ProviderService
@@ -79,15 +81,38 @@ async def _find_case(exchange: Exchange) -> CaseFile:
     return await CaseService(**_parts(exchange)).find(case_id=exchange.path_id("case_id"))
 
 
-async def _find_case_to_change(exchange: Exchange) -> CaseFile:
-    return await CaseService(**_parts(exchange)).find(case_id=exchange.path_id("case_id"), to_change=True)
+class CaseDesk:
+    """A file that the request is about to change, with the version the caller has read."""
+
+    __slots__ = ("_cases", "_exchange", "_file")
+
+    def __init__(self, exchange: Exchange, cases: CaseService, file: CaseFile) -> None:
+        self._exchange = exchange
+        self._cases = cases
+        self._file = file
+
+    async def change(self, *, act: str, changes: Sequence[Change], reason: str | None = None) -> Changed:
+        """Carry the command out; where its events go is looked up when the answer leaves."""
+        expected = None if self._exchange.version == ANY_VERSION else self._exchange.version
+        changed = await self._cases.change(
+            file=self._file, expected=expected, act=act, changes=changes, reason=reason
+        )
+        if changed.has_events:
+            self._exchange.wrote(changed.case_id, changed.version)
+        return changed
 
 
-async def _find_case_of_fact(exchange: Exchange) -> CaseFile:
-    file = await _find_case_to_change(exchange)
+async def _open_case(exchange: Exchange) -> CaseDesk:
+    cases = CaseService(**_parts(exchange))
+    return CaseDesk(exchange, cases, await cases.find(case_id=exchange.path_id("case_id"), to_change=True))
+
+
+async def _open_case_of_fact(exchange: Exchange) -> CaseDesk:
+    cases = CaseService(**_parts(exchange))
+    file = await cases.find(case_id=exchange.path_id("case_id"), to_change=True)
     if not file.knows(exchange.path_id("fact_id")):
         raise unknown_fact()
-    return file
+    return CaseDesk(exchange, cases, file)
 
 
 async def _find_provider(exchange: Exchange) -> Provider:
@@ -103,8 +128,10 @@ async def _find_import(exchange: Exchange) -> ImportJob:
 
 
 ExistingCase = Annotated[CaseFile, existing(_find_case)]
-CaseToChange = Annotated[CaseFile, existing(_find_case_to_change)]
-CaseOfFact = Annotated[CaseFile, existing(_find_case_of_fact)]
+OpenCase = Annotated[CaseDesk, existing(_open_case)]
+"""With it a route also declares `IfMatch`."""
+OpenCaseOfFact = Annotated[CaseDesk, existing(_open_case_of_fact)]
+"""The same for a path that names a fact of the case."""
 ExistingProvider = Annotated[Provider, existing(_find_provider)]
 ProviderToChange = Annotated[Provider, existing(_find_provider_to_change)]
 ExistingImport = Annotated[ImportJob, existing(_find_import)]

@@ -69,7 +69,6 @@ case_file = Table(
     Column("line_version", Integer),
     PrimaryKeyConstraint("tenant", "id"),
     UniqueConstraint("tenant", "external_ref"),
-    Index("ix_case_file_tenant_recorded_at", "tenant", "recorded_at"),
     CheckConstraint("tenant IN ('LVR', 'LWL')", name="tenant"),
     CheckConstraint("payer_mk ~ '^[0-9]{5}$'", name="payer_mk"),
     CheckConstraint("residence_mk ~ '^[0-9]{5}$'", name="residence_mk"),

@@ -1,7 +1,8 @@
 """The background loops of `cases`: `python -m services.cases.worker [stamper] [relay] [import]`.
 
-Without names it runs all that the transport needs. SIGTERM or SIGINT lets every loop finish what it has begun and
-ends the process with 0; a loop that fails ends it with 1, so that whoever watches the process starts it again.
+Without names it runs all that the transport needs; `relay` exists only where a Kafka is named. SIGTERM or SIGINT lets
+every loop finish what it has begun and ends the process with 0; a loop that fails ends it with 1, so that whoever
+watches the process starts it again.
 """
 
 import asyncio
@@ -14,9 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.cases.service.imports.runner import run_imports
 from services.cases.settings import Settings
+from shared.contracts import cases_v1
 from shared.db.engine import create_engine
 from shared.db.idempotency import purge_expired
 from shared.events.failures import is_transient
+from shared.events.relay import Relay
 from shared.events.stamper import Stamper
 from shared.kernel.clock import Clock
 from shared.observability.clock import SystemClock
@@ -39,7 +42,11 @@ def loops(settings: Settings, *, clock: Clock, app: AsyncEngine, worker: AsyncEn
     async def take_imports(stop: asyncio.Event) -> None:
         await run_imports(app, clock=clock, stop=stop)
 
-    return {"stamper": stamp, "import": take_imports}
+    found: dict[str, Loop] = {"stamper": stamp, "import": take_imports}
+    if settings.kafka_bootstrap is not None:
+        relay = Relay(worker, bootstrap=settings.kafka_bootstrap, topic=cases_v1.TOPIC, source=cases_v1.SOURCE)
+        found["relay"] = relay.run
+    return found
 
 
 async def purge_keys(
@@ -68,7 +75,8 @@ async def run(settings: Settings, names: Sequence[str], *, clock: Clock, stop: a
     if unknown:
         get_logger().error("there is no such loop", loop=", ".join(unknown))
         return 2
-    tasks = [asyncio.create_task(_guarded(name, known[name], stop)) for name in names or known]
+    needed = [name for name in known if name != "relay" or settings.transport == "kafka"]
+    tasks = [asyncio.create_task(_guarded(name, known[name], stop)) for name in names or needed]
     await stop.wait()
     _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
     for task in late:

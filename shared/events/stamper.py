@@ -64,7 +64,7 @@ _NOTIFY = text(f"NOTIFY {CHANNEL}")
 
 
 class Stamper:
-    """The loop that stamps. `engine` is of the worker role; a second stamper only waits for its turn."""
+    """The loop that stamps, with two connections of `engine` (worker role). A second stamper only waits for its turn."""
 
     def __init__(self, engine: AsyncEngine, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._engine = engine
@@ -75,9 +75,11 @@ class Stamper:
         """Stamp until `stop` is set. While the database is away it waits."""
         while not stop.is_set():
             try:
-                async with self._engine.connect() as connection:
+                async with self._engine.connect() as connection, self._engine.connect() as looking:
+                    await looking.execution_options(isolation_level="AUTOCOMMIT")  # one message per look, not three
                     while not stop.is_set():
-                        if not await self._something_waits(connection) or not await self.stamp(connection):
+                        waits = (await looking.execute(_ANYTHING)).scalar_one()
+                        if not waits or not await self.stamp(connection):
                             await _pause(stop, self._poll_seconds)
             except Exception as error:
                 if not is_transient(error):
@@ -97,10 +99,6 @@ class Stamper:
                 await connection.execute(_NOTIFY)
         self._adapt(stamped, loop.time() - begun)
         return stamped
-
-    async def _something_waits(self, connection: AsyncConnection) -> bool:
-        async with connection.begin():
-            return bool((await connection.execute(_ANYTHING)).scalar_one())
 
     def _adapt(self, stamped: int, seconds: float) -> None:
         """Larger rounds while there is a backlog, smaller ones as soon as a round takes long."""

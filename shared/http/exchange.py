@@ -46,7 +46,7 @@ class Exchange:
         self.version: int | None = None
         """The version that If-Match names; `ANY_VERSION` for `*`."""
         self.command: CommandPlace | None = None
-        """Set by the endpoint that wrote a command to the outbox, restored on a replay; `Event-Position` needs it."""
+        """The command that the endpoint `wrote` to the outbox, restored on a replay."""
         self._connection: AsyncConnection | None = None
         self.caller: Principal | None = None
         """Who calls, or None as long as nobody is known."""
@@ -66,6 +66,10 @@ class Exchange:
     @connection.setter
     def connection(self, connection: AsyncConnection | None) -> None:
         self._connection = connection
+
+    def wrote(self, key: UUID, version: int) -> None:
+        """Note the command that the endpoint has written to the outbox, for `Event-Position`."""
+        self.command = CommandPlace(key, version)
 
     def path_text(self, name: str) -> str:
         """A path parameter as it was sent. Raises `NotFoundError` for what no id can contain."""

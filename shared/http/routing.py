@@ -28,9 +28,10 @@ from shared.http.bodies import (
 )
 from shared.http.etag import expected_version, not_modified
 from shared.http.exchange import SCOPE_KEY, Exchange, app_state
+from shared.http.faults import InvalidRequestError
 from shared.http.guards import MalformedKeyError, MissingKeyError, ReusedKeyError, idempotency_key
 from shared.http.plan import Plan, guard_parameters, guard_responses, plan_of, signature_of
-from shared.http.problems import InvalidRequestError, TooSlowError
+from shared.http.problems import TooSlowError
 from shared.kernel.errors import DomainError, FieldError, UnavailableError
 
 REPLAYED_HEADER = "Idempotency-Replayed"

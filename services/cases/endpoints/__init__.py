@@ -7,12 +7,12 @@ from shared.http.feed import feed_router
 
 
 def all_routers() -> list[APIRouter]:
-    """Every router of the service, in the order of the document."""
+    """Every router of the service. They are tried in this order, so the one that is asked most comes first."""
     return [
-        reference.router(),
-        providers.router(),
-        cases.router(),
         movements.router(),
+        cases.router(),
+        providers.router(),
+        reference.router(),
         imports.router(),
         feed_router(),
     ]

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Response
 from services.cases.deps import CaseId, Cases, Clerk, ExistingCase, Reader, WantedCases
 from services.cases.schemas.cases import CaseOut, NewCase
 from services.cases.schemas.movements import TimelineOut
-from shared.db.idempotency import CommandPlace
 from shared.http.etag import etag
 from shared.http.exchange import CurrentExchange
 from shared.http.guards import IdempotencyKey
@@ -50,7 +49,7 @@ async def _register(
     body: NewCase, _: Clerk, __: IdempotencyKey, cases: Cases, exchange: CurrentExchange, response: Response
 ) -> CaseOut:
     view = await cases.register(external_ref=body.external_ref, registration=body.registration())
-    exchange.command = CommandPlace(view.case_id, view.version)
+    exchange.wrote(view.case_id, view.version)
     response.headers["Location"] = f"/v1/cases/{view.case_id}"
     response.headers["ETag"] = etag(view.version)
     return CaseOut.of(view)

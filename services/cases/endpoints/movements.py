@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from services.cases.deps import CaseId, CaseOfFact, Cases, CaseToChange, Clerk, Corrector, ExpectedVersion, FactId
+from services.cases.deps import CaseId, Clerk, Corrector, FactId, OpenCase, OpenCaseOfFact
 from services.cases.domain.commands import Amend, Cancel
 from services.cases.schemas.movements import (
     Cancellation,
@@ -13,10 +13,8 @@ from services.cases.schemas.movements import (
     TimelineOut,
 )
 from services.cases.service.cases import Changed
-from shared.db.idempotency import CommandPlace
 from shared.http.etag import etag
-from shared.http.exchange import CurrentExchange, Exchange
-from shared.http.guards import IdempotencyKey
+from shared.http.guards import IdempotencyKey, IfMatch
 from shared.http.problems import problems
 from shared.http.routing import new_router
 
@@ -59,17 +57,15 @@ async def _record(
     body: NewMovement,
     _: Clerk,
     case_id: CaseId,
-    file: CaseToChange,
+    desk: OpenCase,
     __: IdempotencyKey,
-    expected: ExpectedVersion,
-    cases: Cases,
-    exchange: CurrentExchange,
+    ___: IfMatch,
     response: Response,
 ) -> MovementOut:
     change = body.change()
-    changed = await cases.change(file=file, expected=expected, act="ADD", changes=[change])
-    _tell(changed, exchange, response)
     fact_id = change.fact.fact_id
+    changed = await desk.change(act="ADD", changes=[change])
+    response.headers["ETag"] = etag(changed.version)
     response.headers["Location"] = f"/v1/cases/{case_id}/movements/{fact_id}"
     return MovementOut.of(next(entry for entry in changed.decision.movements if entry.fact_id == fact_id))
 
@@ -79,17 +75,13 @@ async def _amend(
     _: Corrector,
     case_id: CaseId,
     fact_id: FactId,
-    file: CaseOfFact,
-    expected: ExpectedVersion,
-    cases: Cases,
-    exchange: CurrentExchange,
+    desk: OpenCaseOfFact,
+    ___: IfMatch,
     response: Response,
 ) -> TimelineOut:
     change = Amend(fact_id, body.patch())
-    changed = await cases.change(
-        file=file, expected=expected, act="AMEND", changes=[change], reason=body.reason_for_correction
-    )
-    return _tell(changed, exchange, response)
+    changed = await desk.change(act="AMEND", changes=[change], reason=body.reason_for_correction)
+    return _shown(changed, response)
 
 
 async def _cancel(
@@ -97,38 +89,28 @@ async def _cancel(
     _: Corrector,
     case_id: CaseId,
     fact_id: FactId,
-    file: CaseOfFact,
+    desk: OpenCaseOfFact,
     __: IdempotencyKey,
-    expected: ExpectedVersion,
-    cases: Cases,
-    exchange: CurrentExchange,
+    ___: IfMatch,
     response: Response,
 ) -> TimelineOut:
-    change = Cancel(fact_id)
-    changed = await cases.change(file=file, expected=expected, act="CANCEL", changes=[change], reason=body.reason)
-    return _tell(changed, exchange, response)
+    changed = await desk.change(act="CANCEL", changes=[Cancel(fact_id)], reason=body.reason)
+    return _shown(changed, response)
 
 
 async def _correct(
     body: Correction,
     _: Corrector,
     case_id: CaseId,
-    file: CaseToChange,
+    desk: OpenCase,
     __: IdempotencyKey,
-    expected: ExpectedVersion,
-    cases: Cases,
-    exchange: CurrentExchange,
+    ___: IfMatch,
     response: Response,
 ) -> TimelineOut:
-    changed = await cases.change(
-        file=file, expected=expected, act="CORRECT", changes=body.commands(), reason=body.reason
-    )
-    return _tell(changed, exchange, response)
+    changed = await desk.change(act="CORRECT", changes=body.commands(), reason=body.reason)
+    return _shown(changed, response)
 
 
-def _tell(changed: Changed, exchange: Exchange, response: Response) -> TimelineOut:
-    """Say which version there is now and where its events go; the shape of the timeline."""
+def _shown(changed: Changed, response: Response) -> TimelineOut:
     response.headers["ETag"] = etag(changed.version)
-    if changed.has_events:
-        exchange.command = CommandPlace(changed.case_id, changed.version)
     return TimelineOut.of(changed.timeline())

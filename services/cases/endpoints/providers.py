@@ -16,7 +16,6 @@ from services.cases.deps import (
 )
 from services.cases.domain.providers import Provider
 from services.cases.schemas.providers import NewProvider, ProviderOut, ProviderPatch
-from shared.db.idempotency import CommandPlace
 from shared.http.etag import etag
 from shared.http.exchange import CurrentExchange
 from shared.http.guards import IdempotencyKey
@@ -67,7 +66,7 @@ async def _register(
         valid_from=body.valid_from,
         valid_to=body.valid_to,
     )
-    exchange.command = CommandPlace(provider.provider_id, provider.version)
+    exchange.wrote(provider.provider_id, provider.version)
     response.headers["Location"] = f"/v1/providers/{provider.provider_id}"
     return _shown(provider, response)
 
@@ -101,7 +100,7 @@ async def _change(
 ) -> ProviderOut:
     changed = await providers.change(provider=provider, expected=expected, changes=body.changes())
     if changed.version != provider.version:
-        exchange.command = CommandPlace(changed.provider_id, changed.version)
+        exchange.wrote(changed.provider_id, changed.version)
     return _shown(changed, response)
 
 

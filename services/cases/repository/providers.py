@@ -17,10 +17,10 @@ _COLUMNS = "id, version, name, kind, mitgliedskoerperschaft, external_ref, valid
 _LOCK_SPACE = 2_026_001  # any constant
 _LOCK_NUMBER = {Traeger.LVR: 0, Traeger.LWL: 1}
 
-SHARE_VALIDITY = "pg_advisory_xact_lock_shared(:lock_space, :lock_number)"
-"""Expression with the parameters of `validity_lock`, for statements that a reading of providers follows."""
+SHARE_VALIDITY = "pg_advisory_xact_lock_shared(%(lock_space)s::integer, %(lock_number)s::integer)"
+"""Expression for the driver, with the parameters of `validity_lock`: the same lock as `share_validity`."""
 
-_SHARE_VALIDITY = text(f"SELECT {SHARE_VALIDITY}")
+_SHARE_VALIDITY = text("SELECT pg_advisory_xact_lock_shared(:lock_space, :lock_number)")
 _OWN_VALIDITY = text("SELECT pg_advisory_xact_lock(:lock_space, :lock_number)")
 
 _BY_IDS = text(f"SELECT {_COLUMNS} FROM provider WHERE tenant = :tenant AND id = ANY(:ids)")  # noqa: S608 - constants

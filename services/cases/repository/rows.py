@@ -9,6 +9,7 @@ import msgspec
 from services.cases.domain.cell import Cell, Disability, Phase, Place
 from services.cases.domain.facts import Fact, Initiator, Instrument, Kind, Reason, Zugangsweg
 from services.cases.domain.movement import Movement
+from services.cases.domain.providers import Provider, ProviderKind
 
 
 class StoredMovement(msgspec.Struct, frozen=True, rename={"from_": "from"}):
@@ -62,6 +63,33 @@ class ReadFact(msgspec.Struct, frozen=True, array_like=True):
     movement: StoredMovement | None
 
 
+class ReadProvider(msgspec.Struct, frozen=True, array_like=True):
+    """A row of `provider` as the read statements aggregate it (`PROVIDER_COLUMNS`)."""
+
+    provider_id: UUID
+    version: int
+    name: str
+    kind: ProviderKind
+    mitgliedskoerperschaft: str
+    external_ref: str | None
+    valid_from: date
+    valid_to: date | None
+
+
+class ReadFile(msgspec.Struct, frozen=True, array_like=True):
+    """A file with its present facts and the providers of its cells, as one JSON array."""
+
+    external_ref: str
+    payer_mk: str
+    residence_mk: str
+    disability: Disability
+    kombi: bool
+    version: int
+    recorded_at: datetime
+    facts: list[ReadFact] | None
+    providers: list[ReadProvider] | None
+
+
 class FactRow(msgspec.Struct, frozen=True):
     """A new row of `fact`, without the case and the version it belongs to."""
 
@@ -86,6 +114,12 @@ FACT_COLUMNS = (
 )
 """What the read statements put into one JSON array per fact `f`, in the order of `ReadFact`."""
 
+PROVIDER_COLUMNS = (
+    "p.id, p.version, p.name, p.kind, p.mitgliedskoerperschaft, p.external_ref, p.valid_from, p.valid_to"
+)
+"""What the read statements put into one JSON array per provider `p`, in the order of `ReadProvider`."""
+
+decode_file = msgspec.json.Decoder(ReadFile).decode
 decode_facts = msgspec.json.Decoder(list[ReadFact]).decode
 decode_movements = msgspec.json.Decoder(list[StoredMovement]).decode
 _encode = msgspec.json.Encoder().encode
@@ -134,6 +168,20 @@ def movement_of(stored: StoredMovement) -> Movement:
         stored.uebergang_on,
         stored.uebergang_from,
         stored.recorded_at,
+    )
+
+
+def provider_of(row: ReadProvider) -> Provider:
+    """The domain's provider in a row."""
+    return Provider(
+        row.provider_id,
+        row.version,
+        row.name,
+        row.kind,
+        row.mitgliedskoerperschaft,
+        row.external_ref,
+        row.valid_from,
+        row.valid_to,
     )
 
 

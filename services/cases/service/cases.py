@@ -1,6 +1,6 @@
 """Use cases on files: register, change, read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -73,25 +73,16 @@ class CaseService:
         Refuses in the order 422, 412, 409: `InvalidError`, then `StaleError` unless the file has the `expected`
         version (None: whatever it has), then what the timeline does not allow (`ConflictError`).
         """
-        recorded_at = next_recorded_at(self._clock.now(), file.recorded_at)
         providers = await self._needed_providers(file, changes)
-        is_stale = expected not in (file.version, None)
-        try:
-            decision = decide(
-                file.history, changes, providers=providers, recorded_at=recorded_at, day=berlin_day(recorded_at)
-            )
-        except ConflictError as error:
-            raise (stale() if is_stale else error) from None
-        if is_stale:
+        attempt = _Attempt(self._clock.now(), file, changes, expected)
+        changed, saved = await self._save(attempt.decide(providers), attempt, providers, act, reason)
+        if not saved and providers:
+            fresh = await self._providers.by_ids(providers)
+            if fresh != providers:  # changed between our first look and our lock; now the lock holds them
+                changed, saved = await self._save(attempt.decide(fresh), attempt, fresh, act, reason)
+        if not saved:
             raise stale()
-        if not decision.changed:
-            return Changed(file.case_id, file.version, decision, False)
-        if not await self._cases.save(file, decision, self._entry(act, recorded_at, reason)):
-            raise stale()
-        version = file.version + 1
-        happened = events.moved(self._actor.traeger, file.case_id, version, decision.signed, recorded_at)
-        await append(self._connection, happened)
-        return Changed(file.case_id, version, decision, bool(decision.signed))
+        return changed
 
     async def timeline(self, *, file: CaseFile, known_on: date | None) -> TimelineView:
         """The timeline, or the one that was known at the end of a day. Raises `FutureKnowledgeError`."""
@@ -118,12 +109,56 @@ class CaseService:
         """The day it is in Berlin."""
         return berlin_day(self._clock.now())
 
-    async def _needed_providers(self, file: CaseFile, changes: Sequence[Change]) -> dict[UUID, Provider]:
-        ids = {fact.provider_id for fact in file.history.facts}
-        ids |= {change.fact.provider_id for change in changes if isinstance(change, Add)}
-        ids |= {change.patch.get("provider_id") for change in changes if isinstance(change, Amend)}
-        known = {provider_id for provider_id in ids if provider_id is not None}
-        return await self._providers.by_ids(known) if known else {}
+    async def _save(
+        self,
+        decision: Decision,
+        attempt: "_Attempt",
+        providers: Mapping[UUID, Provider],
+        act: str,
+        reason: str | None,
+    ) -> tuple[Changed, bool]:
+        """What the command leaves, and whether it is written; a decision that changes nothing needs no writing."""
+        file = attempt.file
+        if not decision.changed:
+            return Changed(file.case_id, file.version, decision, False), True
+        version, traeger = file.version + 1, self._actor.traeger
+        happened = events.moved(traeger, file.case_id, version, decision.signed, attempt.recorded_at)
+        entry = self._entry(act, attempt.recorded_at, reason)
+        saved = await self._cases.save(file, decision, entry, providers=providers, happened=happened)
+        return Changed(file.case_id, version, decision, bool(decision.signed)), saved
+
+    async def _needed_providers(self, file: CaseFile, changes: Sequence[Change]) -> Mapping[UUID, Provider]:
+        """The providers of the file and those the changes name; one that nobody knows is missing."""
+        named = {fact.provider_id for fact in file.history.facts}
+        named |= {change.fact.provider_id for change in changes if isinstance(change, Add)}
+        named |= {change.patch.get("provider_id") for change in changes if isinstance(change, Amend)}
+        missing = [provider_id for provider_id in named if provider_id and provider_id not in file.providers]
+        return {**file.providers, **await self._providers.by_ids(missing)} if missing else file.providers
 
     def _entry(self, act: str, recorded_at: datetime, reason: str | None) -> Entry:
         return Entry(act, recorded_at, self._actor.subject, self._actor.client_id, reason)
+
+
+class _Attempt:
+    """A command on a file as it was read: decides, and puts refusals into their order."""
+
+    __slots__ = ("_changes", "_is_stale", "file", "recorded_at")
+
+    def __init__(self, now: datetime, file: CaseFile, changes: Sequence[Change], expected: int | None) -> None:
+        self.file = file
+        self.recorded_at = next_recorded_at(now, file.recorded_at)
+        self._changes = changes
+        self._is_stale = expected not in (file.version, None)
+
+    def decide(self, providers: Mapping[UUID, Provider]) -> Decision:
+        """The decision with these providers. 422 comes before 412, and 412 before 409."""
+        day = berlin_day(self.recorded_at)
+        try:
+            decision = decide(
+                self.file.history, self._changes, providers=providers, recorded_at=self.recorded_at, day=day
+            )
+        except ConflictError as error:
+            raise (stale() if self._is_stale else error) from None
+        if self._is_stale:
+            raise stale()
+        return decision

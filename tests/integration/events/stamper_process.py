@@ -17,7 +17,7 @@ from tests.integration.events.support import engine_for
 
 async def main(url: str, *, stop_inside: bool) -> None:
     """Stamp until killed."""
-    async with engine_for(url, pool_size=1) as engine:
+    async with engine_for(url, pool_size=2) as engine:
         if stop_inside:
 
             def after(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:

@@ -37,6 +37,8 @@ async def test_a_repeated_request_gets_the_same_answer_and_does_nothing(
     assert first.headers["etag"] == '"1"'
     assert first.headers["location"] == f"/v1/things/{first.json()['id']}"
     assert database.things() == 1
+    (place,) = database.rows("SELECT command_key, command_version FROM idempotency_key")
+    assert (str(place[0]), place[1]) == (first.json()["id"], 1)
 
 
 async def test_a_repetition_with_the_old_etag_is_replayed(

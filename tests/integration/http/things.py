@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.db.idempotency import CommandPlace
 from shared.http.auth import Principal, requires
 from shared.http.bodies import BodyStream, RequestModel
 from shared.http.etag import check_version, etag
@@ -113,7 +112,7 @@ async def make_thing(
     if body.then == "bad-answer":
         unfit: dict[str, Any] = {"id": "no id", "name": thing.name, "version": None}
         return ThingOut.model_construct(**unfit)
-    exchange.command = CommandPlace(thing.id, 1)
+    exchange.wrote(thing.id, 1)
     response.headers["ETag"] = etag(1)
     response.headers["Location"] = f"/v1/things/{thing.id}"
     return thing

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared.http.bodies import RequestModel
-from shared.http.problems import STATUS, is_passing, pointer_of, problem_response, refusal_of, response_for
+from shared.http.faults import pointer_of, refusal_of
+from shared.http.problems import STATUS, is_passing, problem_response, response_for
 from shared.kernel.errors import Category, DomainError, FieldError
 
 MARKER = "Erika Mustermann"

@@ -57,7 +57,6 @@ CREATE TABLE case_file (
         (line_hash IS NULL) = (line_version IS NULL) AND line_version BETWEEN 1 AND version
     )
 );
-CREATE INDEX ix_case_file_tenant_recorded_at ON case_file (tenant, recorded_at);
 
 CREATE TABLE command (
     tenant text NOT NULL,
