@@ -140,7 +140,7 @@ cube = Table(
     ),
     CheckConstraint("level BETWEEN 1 AND 4", name="level"),
 )
-"""What the movements up to the marks add to each measure. Months are numbered year × 12 + month - 1. `level`: 1 months
+"""What the movements up to the marks add to each measure. Months are year × 12 + month - 1. `level`: 1 months
 and 2 whole years over everything recorded whenever; 3 months by recorded month, 4 years by recorded year."""
 
 cube_mark = Table(

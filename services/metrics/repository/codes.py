@@ -41,7 +41,7 @@ YEARS = 2
 MONTHS_BY_MONTH = 3
 YEARS_BY_YEAR = 4
 """`cube.level`: sums of a month or a whole year over everything ever recorded, and the same apart by the month or
-year in which it was recorded. A year stands under its January; where the recording does not matter, its month is 0."""
+year in which it was recorded. A year stands under January; where the recording does not matter, its month is 0."""
 
 ALWAYS = 0
 """`cube.recorded_month` of the levels MONTHS and YEARS."""

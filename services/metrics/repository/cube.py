@@ -35,7 +35,7 @@ def cube_rows(source: str) -> str:
     """The SELECT of the rows (`CUBE_KEY`, net, moment) that the movements of `source` add to the cube.
 
     Every sum stands there over everything recorded, for reads of what is known now, and apart by recorded month, for
-    reads of what was known then. Stays count on `effective_on`; whole years stand beside their months, because a stock
+    reads of what was known then. Stays count on `effective_on`; whole years stand beside their months, as a stock
     needs all the past. Movements have a row for each date basis where their two dates fall in different months.
     """
     return f"""
