@@ -25,9 +25,9 @@ _OWN_WORDS: Mapping[str, str] = {
 
 _LIBRARY_WORDS = frozenset(
     {
-        "bool_type", "bool_parsing", "dict_type", "enum", "greater_than", "greater_than_equal", "int_from_float",
-        "int_parsing", "int_parsing_size", "int_type", "less_than", "less_than_equal", "list_type", "literal_error",
-        "model_attributes_type", "model_type", "none_required", "string_pattern_mismatch", "string_too_long",
+        "bool_type", "bool_parsing", "enum", "greater_than", "greater_than_equal", "int_from_float",
+        "int_parsing", "int_parsing_size", "int_type", "less_than", "less_than_equal", "literal_error",
+        "none_required", "string_pattern_mismatch", "string_too_long",
         "string_too_short", "string_type", "too_long", "too_short", "value_error",
     }
 )  # fmt: skip
