@@ -64,7 +64,7 @@ _NOTIFY = text(f"NOTIFY {CHANNEL}")
 
 
 class Stamper:
-    """The loop that stamps, with two connections of `engine` (worker role). A second stamper only waits for its turn."""
+    """The loop that stamps, with two connections of `engine` (worker role). A second stamper waits for its turn."""
 
     def __init__(self, engine: AsyncEngine, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._engine = engine
@@ -75,8 +75,10 @@ class Stamper:
         """Stamp until `stop` is set. While the database is away it waits."""
         while not stop.is_set():
             try:
-                async with self._engine.connect() as connection, self._engine.connect() as looking:
-                    await looking.execution_options(isolation_level="AUTOCOMMIT")  # one message per look, not three
+                async with self._engine.connect() as connection, self._engine.connect() as second:
+                    looking = await second.execution_options(
+                        isolation_level="AUTOCOMMIT"
+                    )  # one message per look, not three
                     while not stop.is_set():
                         waits = (await looking.execute(_ANYTHING)).scalar_one()
                         if not waits or not await self.stamp(connection):
