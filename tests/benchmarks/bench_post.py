@@ -47,7 +47,8 @@ _STEPS: tuple[dict[str, Any], ...] = (
 
 _CASES = """
     WITH filed AS (
-        INSERT INTO case_file (tenant, id, external_ref, payer_mk, residence_mk, disability, kombi, version, recorded_at)
+        INSERT INTO case_file
+            (tenant, id, external_ref, payer_mk, residence_mk, disability, kombi, version, recorded_at)
         SELECT 'LWL', id, id::text, '05515', '05515', 'GEISTIG', false, 1, now() FROM unnest(%s::uuid[]) AS id
         RETURNING tenant, id
     )

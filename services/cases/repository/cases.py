@@ -123,7 +123,7 @@ _SAVE = """
     UPDATE case_file SET version = %(version)s + 1, recorded_at = %(recorded_at)s
     WHERE tenant = %(tenant)s AND id = %(case_id)s AND version = %(version)s
       AND NOT EXISTS (
-          SELECT FROM unnest(CAST(%(provider_ids)s AS uuid[]), CAST(%(provider_versions)s AS integer[]))
+          SELECT FROM unnest(CAST(%(provider_ids)b AS uuid[]), CAST(%(provider_versions)b AS integer[]))
               AS u(id, version)
           LEFT JOIN provider AS p ON p.tenant = %(tenant)s AND p.id = u.id
           WHERE p.version IS DISTINCT FROM u.version)
@@ -134,8 +134,8 @@ _SAVE = """
     ), closed AS (
     UPDATE fact SET to_version = moved.version
     FROM moved
-    WHERE fact.tenant = moved.tenant AND fact.case_id = moved.id AND fact.to_version IS NULL
-      AND fact.fact_id = ANY(CAST(%(closed)s AS uuid[]))
+    WHERE fact.tenant = %(tenant)s AND fact.case_id = %(case_id)s AND fact.to_version IS NULL
+      AND fact.fact_id = ANY(CAST(%(closed)b AS uuid[]))
     RETURNING fact.fact_id
     ), written AS (
     INSERT INTO fact (tenant, case_id, from_version, fact_id, entry, kind, effective_on, attributes, cancelled,
@@ -150,9 +150,9 @@ _SAVE = """
              to_provider_id uuid, to_payer_mk text)
     ), told AS (
     INSERT INTO outbox_in (tenant, part, key, key_version, recorded_at, event_ids, types, bodies)
-    SELECT tenant, CAST(%(part)s AS smallint), id, version, %(recorded_at)s, CAST(%(event_ids)s AS uuid[]),
-           CAST(%(types)s AS text[]), CAST(%(bodies)s AS text[])
-    FROM moved WHERE cardinality(CAST(%(event_ids)s AS uuid[])) > 0
+    SELECT tenant, CAST(%(part)s AS smallint), id, version, %(recorded_at)s, CAST(%(event_ids)b AS uuid[]),
+           CAST(%(types)b AS text[]), CAST(%(bodies)b AS text[])
+    FROM moved WHERE cardinality(CAST(%(event_ids)b AS uuid[])) > 0
     )
     SELECT count(*) AS moved FROM moved
 """

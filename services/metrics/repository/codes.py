@@ -9,7 +9,7 @@ from types import MappingProxyType
 from services.metrics.domain.measures import DISABILITIES, INSTRUMENTS, KINDS, PHASES, PLACES
 from services.metrics.domain.sums import Attribution
 from shared.contracts import cases_v1
-from shared.kernel.mitgliedskoerperschaften import BY_AGS, OUTSIDE
+from shared.kernel.mitgliedskoerperschaften import BY_AGS, OUTSIDE, Traeger
 
 
 def _numbered(names: Sequence[str]) -> Mapping[str, int]:
@@ -23,6 +23,7 @@ DISABILITY = _numbered(DISABILITIES)
 KIND = _numbered(KINDS)
 PROVIDER_KIND = _numbered(("WFBM", "ANDERER_LEISTUNGSANBIETER"))
 SOURCE = _numbered((cases_v1.SOURCE, "/budgets"))
+TRAEGER = _numbered([traeger.value for traeger in Traeger])
 AGS: Mapping[str, int] = MappingProxyType({ags: int(ags) for ags in (*BY_AGS, OUTSIDE)})
 ATTRIBUTION: Mapping[Attribution, int] = MappingProxyType(
     {Attribution.PROVIDER: 1, Attribution.PAYER: 2, Attribution.RESIDENCE: 3}

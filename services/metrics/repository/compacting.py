@@ -7,15 +7,15 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.metrics.repository.codes import SOURCE
-from services.metrics.repository.cube import CUBE_KEY, cube_rows
+from services.metrics.repository.cube import CUBE_KEY, CUBE_ORDER, TENANT, cube_rows
 
 
 def _add_to_cube(source: str) -> TextClause:
     # In the order of the key, so that two writers wait for each other and never both.
     return text(f"""
-        INSERT INTO cube AS present ({CUBE_KEY}, net, moment)
-        SELECT {CUBE_KEY}, net, moment FROM ({cube_rows(source)}) AS added
-        ORDER BY {CUBE_KEY}
+        INSERT INTO cube AS present (tenant, {CUBE_KEY}, net, moment)
+        SELECT {TENANT}, {CUBE_KEY}, net, moment FROM ({cube_rows(source)}) AS added
+        ORDER BY {CUBE_ORDER}
         ON CONFLICT ({CUBE_KEY}) DO UPDATE
             SET net = present.net + excluded.net, moment = present.moment + excluded.moment
     """)  # noqa: S608 - codes of our own, no input

@@ -10,12 +10,24 @@ from services.metrics.repository.codes import (
     MONTHS,
     MONTHS_BY_MONTH,
     NO_COHORT,
+    TRAEGER,
     YEARS,
     YEARS_BY_YEAR,
 )
 from services.metrics.repository.expansion import coded, contributions
 
-CUBE_KEY = "tenant, measure, attribution, level, month, recorded_month, key, disability, basis, cohort_month"
+CUBE_KEY = "traeger, measure, attribution, level, month, recorded_month, key, disability, basis, cohort_month"
+
+CUBE_ORDER = (
+    "((((traeger * 1024 + measure) * 8 + attribution) * 8 + level)::bigint << 32) + (month::bigint << 16)"
+    " + recorded_month, (key::bigint << 32) + (disability::bigint << 24) + (basis::bigint << 16) + cohort_month"
+)
+"""The order of the key, packed into two numbers: sorting takes half the time."""
+
+_OF_TENANT = " ".join(f"WHEN '{name}' THEN {number}" for name, number in TRAEGER.items())
+_TO_TENANT = " ".join(f"WHEN {number} THEN '{name}'" for name, number in TRAEGER.items())
+TENANT = f"CASE traeger {_TO_TENANT} END"
+"""The Träger of a row as row-level security knows it."""
 
 _STAYS = [measure for measure in MEASURES if measure.base is Base.STOCK]
 _MOVES = [measure for measure in MEASURES if measure.base is not Base.STOCK]
@@ -24,7 +36,7 @@ _COHORT_CODES = ", ".join(
     for measure in _MOVES
     if isinstance(measure.condition, Moves) and measure.condition.uebergang_phases is not None
 )
-_MONTHS = ("tenant", "effective_month", "decided_month", "recorded_month", "uebergang_month")
+_CARRIED = ("traeger", "effective_month", "decided_month", "recorded_month", "uebergang_month")
 
 
 def _month(column: str) -> str:
@@ -40,21 +52,22 @@ def cube_rows(source: str) -> str:
     """
     return f"""
         WITH movements AS MATERIALIZED (
-            SELECT moved.*, {_month("effective_on")} AS effective_month, {_month("basis_on")} AS decided_month,
+            SELECT moved.*, (CASE tenant {_OF_TENANT} END)::smallint AS traeger,
+                {_month("effective_on")} AS effective_month, {_month("basis_on")} AS decided_month,
                 {_month("recorded_on")} AS recorded_month, {_month("uebergang_on")} AS uebergang_month
             FROM {source} AS moved
         ),
         stays AS MATERIALIZED (
-            SELECT tenant, code AS measure, attribution, effective_month AS month, recorded_month, key, disability,
+            SELECT traeger, code AS measure, attribution, effective_month AS month, recorded_month, key, disability,
                 sum(net)::integer AS net, sum(moment)::integer AS moment
-            FROM ({contributions("movements", coded(_STAYS), tuple(Attribution), _MONTHS)}) AS effect
+            FROM ({contributions("movements", coded(_STAYS), tuple(Attribution), _CARRIED)}) AS effect
             GROUP BY 1, 2, 3, 4, 5, 6, 7
         ),
         moves AS MATERIALIZED (
-            SELECT tenant, code AS measure, attribution, by.month, recorded_month, key, disability, by.basis,
+            SELECT traeger, code AS measure, attribution, by.month, recorded_month, key, disability, by.basis,
                 CASE WHEN code IN ({_COHORT_CODES}) THEN uebergang_month ELSE {NO_COHORT} END AS cohort_month,
                 sum(net)::integer AS net
-            FROM ({contributions("movements", coded(_MOVES), tuple(Attribution), _MONTHS)}) AS effect
+            FROM ({contributions("movements", coded(_MOVES), tuple(Attribution), _CARRIED)}) AS effect
             CROSS JOIN LATERAL (VALUES
                 ({BOTH_BASES}::smallint, effective_month, effective_month = decided_month),
                 ({EFFECTIVE_ONLY}::smallint, effective_month, effective_month <> decided_month),
@@ -73,7 +86,7 @@ def cube_rows(source: str) -> str:
 
 def _stay_rows(level: int, month: str, recorded_month: str) -> str:
     return f"""
-        SELECT tenant, measure, attribution, {level}::smallint AS level, ({month})::smallint AS month,
+        SELECT traeger, measure, attribution, {level}::smallint AS level, ({month})::smallint AS month,
             ({recorded_month})::smallint AS recorded_month, key, disability, {BOTH_BASES}::smallint AS basis,
             {NO_COHORT}::smallint AS cohort_month, sum(net)::integer AS net, sum(moment)::integer AS moment
         FROM stays GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
@@ -82,7 +95,7 @@ def _stay_rows(level: int, month: str, recorded_month: str) -> str:
 
 def _move_rows(level: int, recorded_month: str) -> str:
     return f"""
-        SELECT tenant, measure, attribution, {level}::smallint, month, ({recorded_month})::smallint, key, disability,
+        SELECT traeger, measure, attribution, {level}::smallint, month, ({recorded_month})::smallint, key, disability,
             basis, cohort_month::smallint, sum(net)::integer, 0
         FROM moves GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
         HAVING sum(net) <> 0"""  # noqa: S608 - codes of our own, no input

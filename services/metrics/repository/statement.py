@@ -20,6 +20,7 @@ from services.metrics.repository.codes import (
     DISABILITY,
     EFFECTIVE_ONLY,
     PROVIDER_KIND,
+    TRAEGER,
 )
 from services.metrics.repository.expansion import Coded, contributions
 from services.metrics.repository.question import BLOCK, Question, Strand, by_block
@@ -119,6 +120,7 @@ class Statement:
             self.bind(f"{name}_{place}", [getattr(entry, name) for entry in ranges], "integer[]") for name in _RANGES
         )
         cohort_slot, cohort = ("0", "") if like.cohort is None else self._cube_cohort(place, like.cohort)
+        traeger = TRAEGER[self.question.request.traeger]
         one_basis = DECIDED_ONLY if like.decided else EFFECTIVE_ONLY
         # The fence (OFFSET 0) keeps to the one good plan: each range is found by the key of the cube.
         return f"""
@@ -127,7 +129,7 @@ class Statement:
             FROM unnest({columns}) AS part ({", ".join(_RANGES)})
             CROSS JOIN LATERAL (
                 SELECT * FROM cube
-                WHERE tenant = {self._tenant()} AND measure IN ({", ".join(map(str, numbers))})
+                WHERE traeger = {traeger} AND measure IN ({", ".join(map(str, numbers))})
                     AND attribution = {ATTRIBUTION[self.question.request.attribution]} AND level = part.level
                     AND month >= part.first AND month < part.until
                     AND recorded_month >= part.recorded_first AND recorded_month < part.recorded_until

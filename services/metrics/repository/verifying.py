@@ -33,7 +33,7 @@ _EXTENT = text("""
 class Difference:
     """A row of the cube that is not what the movements up to the marks add up to (see `tables.cube` for its key)."""
 
-    tenant: str
+    traeger: int
     measure: int
     attribution: int
     level: int

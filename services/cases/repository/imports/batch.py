@@ -66,7 +66,7 @@ class Closing:
 
 @dataclass(slots=True)
 class Batch:
-    """Everything a chunk writes. Add to it through the methods only.
+    """Everything that one round of a chunk writes. Add to it through the methods only.
 
     The events are made late, one command after the other, while the database is busy with the rows.
     """

@@ -5,7 +5,7 @@ session; the policies then check every row as always.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from typing import Any
 from uuid import UUID
 
@@ -54,31 +54,38 @@ class BulkRepository:
             files[row.case_id].cancelled_days.add((Kind(row.kind), row.effective_on))
         return files
 
-    async def write(self, batch: Batch) -> None:
-        """Write a chunk. Raises `OvertakenError`; the transaction is lost then.
+    def write(self, batch: Batch) -> Coroutine[Any, Any, None]:
+        """What writes a batch. Later changes of its files do not matter: they are put into rows at once.
 
-        The lines of facts and events are made in a thread while the server works on the tables before them.
+        Awaited it may raise `OvertakenError`; the transaction is lost then.
         """
-        if not batch.files:
+        files = copying.lines_of_files(batch.files.values())
+        new = sum(not file.stored_version for file in batch.files.values())
+        for file in batch.files.values():
+            file.stored_version = file.version
+        return self._write(batch, files, new)
+
+    async def _write(self, batch: Batch, files: str, new: int) -> None:
+        """The lines of facts and events are made in a thread while the server works on the tables before them."""
+        if not files:
             return
         facts = asyncio.create_task(asyncio.to_thread(copying.lines_of_states, batch.states))
         happened = asyncio.create_task(asyncio.to_thread(copying.lines_of_events, batch.events))
         try:
-            await self._write_files(batch)
+            await self._write_files(files, new, len(batch.files))
             await self._write_facts(batch, facts)
             await self._copy("import_event", await happened)
             await self._run(statements.INSERT_EVENTS)
         finally:
             await asyncio.gather(facts, happened, return_exceptions=True)
 
-    async def _write_files(self, batch: Batch) -> None:
-        for statement in statements.TEMPORARY_TABLES:
+    async def _write_files(self, files: str, new: int, total: int) -> None:
+        for statement in statements.EMPTY_TABLES:
             await self._connection.execute(statement)
-        await self._copy("import_file", copying.lines_of_files(batch.files.values()))
-        new = sum(not file.stored_version for file in batch.files.values())
+        await self._copy("import_file", files)
         if new and await self._run(statements.INSERT_FILES) != new:
             raise OvertakenError
-        if new < len(batch.files):
+        if new < total:
             await self._run(statements.UPDATE_FILES)
 
     async def _write_facts(self, batch: Batch, facts: asyncio.Task[str]) -> None:

@@ -1,7 +1,8 @@
 """Files as they would be: what a dry run has taken so far, in a temporary table of its session."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -71,13 +72,16 @@ class ShadowRepository:
         files = [_file_of(_decode(row.file), self._traeger) for row in rows]
         return {file.external_ref: file for file in files}
 
-    async def write(self, files: Collection[File]) -> None:
-        """Keep how files would be."""
+    def write(self, files: Collection[File]) -> Coroutine[Any, Any, None]:
+        """What keeps files as they would be now, however they change before it is awaited."""
         rows = [
             {"external_ref": file.external_ref, "file": _encode(_shadow_of(file)).decode()}
             for file in files
             if file.history is not None
         ]
+        return self._write(rows)
+
+    async def _write(self, rows: list[dict[str, str]]) -> None:
         if rows:
             await self._connection.execute(_WRITE, rows)
 

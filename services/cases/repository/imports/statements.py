@@ -32,31 +32,26 @@ CANCELLED_BY_HAND = text(
     """
 )
 
-TEMPORARY_TABLES = tuple(
-    text(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({columns}) ON COMMIT DELETE ROWS")
-    for table, columns in (
-        (
-            "import_file",
-            "id uuid, external_ref text, payer_mk text, residence_mk text, disability text, kombi boolean,"
-            " version integer, recorded_at timestamptz, line_hash bytea, line_version integer,"
-            " stored_version integer",
-        ),
-        ("import_command", "case_id uuid, version integer, recorded_at timestamptz, act text, reason text"),
-        ("import_closing", "case_id uuid, fact_id uuid, to_version integer"),
-        (
-            "import_fact",
-            "case_id uuid, fact_id uuid, from_version integer, to_version integer, entry integer, kind text,"
-            " effective_on date, attributes jsonb, cancelled boolean, origin text, external_ref text, movement jsonb,"
-            " movement_recorded_at timestamptz, to_phase text, to_provider_id uuid, to_payer_mk text",
-        ),
-        (
-            "import_event",
-            "part smallint, key uuid, key_version integer,"
-            " recorded_at timestamptz, event_ids text, types text, bodies text",
-        ),
-    )
+_COLUMNS = {
+    "import_file": "id uuid, external_ref text, payer_mk text, residence_mk text, disability text, kombi boolean,"
+    " version integer, recorded_at timestamptz, line_hash bytea, line_version integer, stored_version integer",
+    "import_command": "case_id uuid, version integer, recorded_at timestamptz, act text, reason text",
+    "import_closing": "case_id uuid, fact_id uuid, to_version integer",
+    "import_fact": "case_id uuid, fact_id uuid, from_version integer, to_version integer, entry integer, kind text,"
+    " effective_on date, attributes jsonb, cancelled boolean, origin text, external_ref text, movement jsonb,"
+    " movement_recorded_at timestamptz, to_phase text, to_provider_id uuid, to_payer_mk text",
+    "import_event": "part smallint, key uuid, key_version integer, recorded_at timestamptz, event_ids text,"
+    " types text, bodies text",
+}
+
+EMPTY_TABLES = (
+    *(
+        text(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({columns}) ON COMMIT DELETE ROWS")
+        for table, columns in _COLUMNS.items()
+    ),
+    text(f"TRUNCATE {', '.join(f'pg_temp.{table}' for table in _COLUMNS)}"),
 )
-"""Of the session, empty at the begin of every transaction."""
+"""Temporary tables of the session, there and empty."""
 
 INSERT_FILES = text(
     """

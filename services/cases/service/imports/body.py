@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from services.cases.repository.imports.jobs import ImportJob, ImportRepository
 from services.cases.service.imports.lines import MAX_LINE_BYTES
 
-CHUNK_LINES = 1_000
+CHUNK_LINES = 2_000
 CHUNK_BYTES = 1_048_576
 
 

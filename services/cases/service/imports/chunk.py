@@ -1,5 +1,6 @@
-"""A chunk of lines: read what they need at once, decide line by line, write everything at once."""
+"""A chunk of lines: read what they need, decide line by line in rounds, write one round while deciding the next."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,6 +31,9 @@ from shared.kernel.clock import Clock, berlin_day
 from shared.kernel.errors import DomainError
 from shared.kernel.mitgliedskoerperschaften import Traeger
 from shared.observability.identifiers import new_id
+
+
+ROUND_LINES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,6 @@ class ChunkTaker:
         for raw, part in provider_lines:
             await self._take_provider(raw, part, desk)
         await self._take_cases(case_lines, desk)
-        await self._store.write(self._batch)
         before = self._job.lines
         counts = Counts(
             before.total,
@@ -181,6 +184,23 @@ class ChunkTaker:
         if needed:
             loaded = await self._store.load(needed)
             files |= {file.external_ref: file for file in loaded.values()}
+        await self._decide_and_write(wanted, files, desk)
+
+    async def _decide_and_write(self, wanted: Sequence[_Wanted], files: dict[str, File], desk: Desk) -> None:
+        """Decisions take as long as the server takes to write them, so they are made in a thread meanwhile."""
+        writing: asyncio.Task[None] | None = None
+        try:
+            for start in range(0, len(wanted), ROUND_LINES):
+                await asyncio.to_thread(self._decide, wanted[start : start + ROUND_LINES], files, desk)
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(self._store.write(self._batch))
+                self._batch = Batch()
+        finally:
+            if writing is not None:
+                await writing
+
+    def _decide(self, wanted: Sequence[_Wanted], files: dict[str, File], desk: Desk) -> None:
         for entry in wanted:
             try:
                 changed = self._take_case(entry, files, desk)

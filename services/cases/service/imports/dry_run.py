@@ -6,9 +6,10 @@ takes up decides the finished lines again, silently.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -64,8 +65,8 @@ class DryRunStore:
         missing = [case_id for case_id in case_ids if case_id not in at_hand]
         return at_hand | (await self._files.load(missing, lock=False) if missing else {})
 
-    async def write(self, batch: Batch) -> None:
-        await self._shadow.write(batch.files.values())
+    def write(self, batch: Batch) -> Coroutine[Any, Any, None]:
+        return self._shadow.write(batch.files.values())
 
 
 async def run_dry(engine: AsyncEngine, traeger: Traeger, job: ImportJob, clock: Clock, stop: asyncio.Event) -> bool:

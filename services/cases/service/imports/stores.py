@@ -1,8 +1,8 @@
 """Where a chunk finds files and puts its writes: the tables, or for a dry run a shadow of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -48,8 +48,8 @@ class Store(Protocol):
         """Files with facts, to be changed."""
         ...
 
-    async def write(self, batch: Batch) -> None:
-        """Write everything of a chunk."""
+    def write(self, batch: Batch) -> Coroutine[Any, Any, None]:
+        """What writes everything of a batch; its files may change before that is awaited."""
         ...
 
 

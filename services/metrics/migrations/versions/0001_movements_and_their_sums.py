@@ -76,6 +76,7 @@ CREATE TABLE provider (
     """
 CREATE TABLE cube (
     tenant text NOT NULL,
+    traeger smallint NOT NULL,
     measure smallint NOT NULL,
     attribution smallint NOT NULL,
     level smallint NOT NULL,
@@ -88,7 +89,8 @@ CREATE TABLE cube (
     net integer NOT NULL,
     moment integer NOT NULL,
     CONSTRAINT pk_cube PRIMARY KEY
-        (tenant, measure, attribution, level, month, recorded_month, key, disability, basis, cohort_month),
+        (traeger, measure, attribution, level, month, recorded_month, key, disability, basis, cohort_month),
+    CONSTRAINT ck_cube_traeger CHECK (traeger = CASE tenant WHEN 'LVR' THEN 1 ELSE 2 END),
     CONSTRAINT ck_cube_level CHECK (level BETWEEN 1 AND 4)
 ) WITH (fillfactor = 80)
 """,
