@@ -32,7 +32,6 @@ from shared.kernel.errors import DomainError
 from shared.kernel.mitgliedskoerperschaften import Traeger
 from shared.observability.identifiers import new_id
 
-
 ROUND_LINES = 500
 
 
