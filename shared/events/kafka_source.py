@@ -66,8 +66,10 @@ class KafkaSource:
         """What has arrived; gathers up to `limit` as long as the broker has more. Raises `BrokerUnavailableError`."""
         assert self._consumer is not None, "open() comes first"
         taken: list[Delivery] = []
-        patience = wait_seconds
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_seconds
         while len(taken) < limit:
+            patience = _GATHER_SECONDS if taken else max(deadline - loop.time(), 0)
             with asking_the_broker():
                 async with asyncio.timeout(patience + CALL_SECONDS):
                     batches = await self._consumer.getmany(
@@ -81,9 +83,8 @@ class KafkaSource:
                 taken.extend(
                     Delivery(partition.partition, record.value or b"") for record in records if record.offset != known
                 )
-            if not batches or not self._more():
+            if not batches or (taken and not self._more()):
                 break
-            patience = _GATHER_SECONDS
         return taken
 
     async def close(self) -> None:

@@ -1,6 +1,5 @@
 """The started product: `teilhabe up` as a process of its own, and what a client does with it."""
 
-import json
 import os
 import signal
 import subprocess
@@ -44,6 +43,7 @@ class Product:
     arguments: Sequence[str] = ()
     ports: Mapping[str, int] = field(default_factory=lambda: {service: free_port() for service in SERVICES})
     _up: subprocess.Popen[bytes] | None = None
+    _said_before: int = 0
 
     @property
     def urls(self) -> Mapping[str, str]:
@@ -62,10 +62,11 @@ class Product:
         return self.folder.parent / f"{self.folder.name}.stderr"
 
     def start(self, *arguments: str) -> Self:
-        """`teilhabe up` on the folder, until the services are ready."""
+        """`teilhabe up` on the folder, until it serves."""
         ports = [text for service, port in self.ports.items() for text in (f"--{service}-port", str(port))]
         given = [*(self.arguments or ("--scenario", "none")), *arguments]
         with self.output.open("ab") as output:
+            self._said_before = output.tell()
             self._up = subprocess.Popen(
                 [sys.executable, "-m", "deploy.local.cli", "up", "--data-dir", str(self.folder), *ports, *given],
                 cwd=ROOT,
@@ -80,8 +81,7 @@ class Product:
     def _ready(self) -> bool:
         assert self._up is not None
         assert self._up.poll() is None, self.output.read_text()[-2000:]
-        running = self.folder / "running.json"
-        return running.exists() and json.loads(running.read_text())["pid"] == self._up.pid
+        return b"serving until Ctrl-C" in self.output.read_bytes()[self._said_before :]
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Send a signal to `teilhabe up` and wait for its end; the exit code."""

@@ -24,7 +24,7 @@ from tests.integration.cases.books import app_engine, case, fact, migrated, ndjs
 from tests.support.databases import Cluster, TestDatabase
 from tests.support.processes import wait_for
 
-LINES = 9_000
+LINES = 14_000
 SCOPES = ("cases:write", "cases:correct", "cases:migrate")
 
 
@@ -156,7 +156,7 @@ async def test_killed_again_and_again_it_ends_as_an_undisturbed_import(
     async with app_engine(second_database.app_url) as engine:
         await work_off(engine, SystemClock())
     dice = Random(11)
-    for _ in range(4):
+    for _ in range(3):
         kill_in_the_middle(cases_database, dice)
     with worker_process(cases_database):
         done = "SELECT 1 FROM import_job WHERE state = 'DONE'"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.cases.service.imports.body import CHUNK_LINES
 from services.cases.service.imports.runner import ImportWorker
 from tests.integration.cases.api import Api, Json
 from tests.integration.cases.books import (
@@ -79,18 +80,18 @@ async def test_a_dry_run_says_what_the_import_says_and_writes_nothing(books: Boo
 
 
 async def test_lines_of_earlier_chunks_count_in_a_dry_run(books: Books) -> None:
-    lines = [case(str(number), zugang(external_ref="1")) for number in range(1_500)]
-    again = [case(str(number), zugang(external_ref="1")) for number in range(1_000)]
-    gone = [case(str(number)) for number in range(1_000, 1_200)]
-    body = [workshop(), *lines, *again, *gone, case("1100", zugang(external_ref="1"))]
+    lines = [case(str(number), zugang(external_ref="1")) for number in range(CHUNK_LINES)]
+    again = [case(str(number), zugang(external_ref="1")) for number in range(600)]
+    gone = [case(str(number)) for number in range(600, 700)]
+    body = [workshop(), *lines, *again, *gone, case("650", zugang(external_ref="1"))]
     dry = await books.take(*body, dry_run=True)
-    assert counts(dry) == (1 + 1_500 + 200, 1_000, 1)
+    assert counts(dry) == (1 + CHUNK_LINES + 100, 600, 1)
     assert dry["problems"][0]["type"].endswith("/external-ref-cancelled")
     assert verdict(dry) == verdict(await books.take(*body))
 
 
 async def test_a_dry_run_that_is_taken_up_again_ends_as_an_undisturbed_one(books: Books, rows: Rows) -> None:
-    lines = [case(str(number), zugang(external_ref="1")) for number in range(1_500)]
+    lines = [case(str(number), zugang(external_ref="1")) for number in range(CHUNK_LINES + 500)]
     body = ndjson(workshop(), *lines, *lines[:500], b"{", case("7"), case("7", zugang(external_ref="1")))
     started = await books.send(body, dry_run=True)
     stop = asyncio.Event()
@@ -98,11 +99,11 @@ async def test_a_dry_run_that_is_taken_up_again_ends_as_an_undisturbed_one(books
     await until(lambda: rows("SELECT 1 FROM import_job WHERE lines_done > 0"))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    assert (await books.status(started["id"]))["lines_done"] < 2_000
+    assert (await books.status(started["id"]))["lines_done"] < len(lines) + 500
     await work_off(books.engine, books.api.clock)
     status = await books.status(started["id"])
-    assert counts(status) == (1 + 1_500 + 1, 500, 2)
-    assert [entry["line"] for entry in status["problems"]] == [2_002, 2_004]
+    assert counts(status) == (1 + len(lines) + 1, 500, 2)
+    assert [entry["line"] for entry in status["problems"]] == [len(lines) + 502, len(lines) + 504]
     assert rows("SELECT count(*) AS n FROM case_file") == [{"n": 0}]
 
 
@@ -119,13 +120,13 @@ class After(asyncio.Event):
 
 
 async def test_progress_never_goes_back_while_finished_lines_are_decided_again(books: Books) -> None:
-    lines = [case(str(number), zugang(external_ref="1")) for number in range(2_500)]
+    lines = [case(str(number), zugang(external_ref="1")) for number in range(CHUNK_LINES * 5 // 2)]
     started = await books.send(ndjson(workshop(), *lines, b"{"), dry_run=True)
     for rounds in (2, 1):
         assert await ImportWorker(books.engine, books.api.clock).work(After(rounds))
-        assert (await books.status(started["id"]))["lines_done"] == 2_000
+        assert (await books.status(started["id"]))["lines_done"] == 2 * CHUNK_LINES
     await work_off(books.engine, books.api.clock)
-    assert counts(await books.status(started["id"])) == (2_501, 0, 1)
+    assert counts(await books.status(started["id"])) == (1 + CHUNK_LINES * 5 // 2, 0, 1)
 
 
 async def test_while_one_worker_is_at_a_dry_run_no_other_takes_it(books: Books) -> None:
