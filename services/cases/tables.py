@@ -145,6 +145,7 @@ fact = Table(
         postgresql_where=text("to_version IS NULL AND external_ref IS NOT NULL"),
     ),
     Index("ix_fact_phase", "tenant", "to_phase", "case_id", postgresql_where=text("to_version IS NULL")),
+    Index("ix_fact_payer", "tenant", "to_payer_mk", "case_id", postgresql_where=text("to_version IS NULL")),
     Index(
         "ix_fact_provider",
         "tenant",

@@ -72,19 +72,20 @@ class Entry:
 
 _LOAD = f"""
     SELECT json_build_array(
-        c.external_ref, c.payer_mk, c.residence_mk, c.disability, c.kombi, c.version, c.recorded_at,
-        (SELECT json_agg(json_build_array({FACT_COLUMNS}) ORDER BY f.effective_on, f.entry)
-         FROM fact AS f
-         WHERE f.tenant = c.tenant AND f.case_id = c.id AND f.to_version IS NULL),
+        c.external_ref, c.payer_mk, c.residence_mk, c.disability, c.kombi, c.version, c.recorded_at, recorded.facts,
         (SELECT json_agg(json_build_array({PROVIDER_COLUMNS}))
          FROM provider AS p
-         WHERE p.tenant = c.tenant AND p.id IN (
-             SELECT f.to_provider_id FROM fact AS f
-             WHERE f.tenant = c.tenant AND f.case_id = c.id AND f.to_version IS NULL))
+         WHERE p.tenant = c.tenant AND p.id = ANY(recorded.providers))
     )::text AS file
     FROM case_file AS c
+    LEFT JOIN LATERAL (
+        SELECT json_agg(json_build_array({FACT_COLUMNS}) ORDER BY f.effective_on, f.entry) AS facts,
+               array_agg(f.to_provider_id) AS providers
+        FROM fact AS f
+        WHERE f.tenant = c.tenant AND f.case_id = c.id AND f.to_version IS NULL
+    ) AS recorded ON true
     WHERE c.tenant = %(tenant)s AND c.id = %(case_id)s
-    """  # noqa: S608 - constant lists of columns
+"""  # noqa: S608 - constant lists of columns
 _LOAD_TO_CHANGE = _LOAD.replace("AS file", f"AS file, {SHARE_VALIDITY}")
 
 _MOVEMENTS_AS_KNOWN = text(

@@ -38,22 +38,19 @@ class ListedCase:
     has_begun: bool
 
 
-# The second look at `fact` is only there to let an index find candidates: whoever is in such a cell today has a
-# present fact that leads to one.
-_CANDIDATES = {
-    "phase": "SELECT p.case_id FROM fact AS p WHERE p.tenant = :tenant AND p.to_phase = :phase"
-    " AND p.to_version IS NULL",
-    "provider_id": "SELECT p.case_id FROM fact AS p WHERE p.tenant = :tenant AND p.to_provider_id = :provider_id"
-    " AND p.to_version IS NULL",
-}
+_CELL_COLUMNS = {"phase": "to_phase", "provider_id": "to_provider_id", "payer_mk": "to_payer_mk"}
 
 _CONDITIONS = {
     "external_ref": "c.external_ref = :external_ref",
-    "phase": f"today.to_phase = :phase AND c.id IN ({_CANDIDATES['phase']})",
-    "provider_id": f"today.to_provider_id = :provider_id AND c.id IN ({_CANDIDATES['provider_id']})",
-    "payer_mk": "today.to_payer_mk = :payer_mk",
     "changed_from": "c.recorded_at >= :changed_from",
     "after": "c.id > :after",
+    # The second look at `fact` only lets an index find candidates: whoever is in such a cell today has a present
+    # fact that leads to one.
+    **{
+        name: f"today.{column} = :{name} AND c.id IN (SELECT p.case_id FROM fact AS p"  # noqa: S608 - constants
+        f" WHERE p.tenant = :tenant AND p.{column} = :{name} AND p.to_version IS NULL)"
+        for name, column in _CELL_COLUMNS.items()
+    },
 }
 
 _decode_cell = msgspec.json.Decoder(Cell).decode

@@ -121,6 +121,7 @@ CREATE UNIQUE INDEX uq_fact_present ON fact (tenant, case_id, fact_id) WHERE to_
 CREATE UNIQUE INDEX uq_fact_external_ref ON fact (tenant, case_id, external_ref)
     WHERE to_version IS NULL AND external_ref IS NOT NULL;
 CREATE INDEX ix_fact_phase ON fact (tenant, to_phase, case_id) WHERE to_version IS NULL;
+CREATE INDEX ix_fact_payer ON fact (tenant, to_payer_mk, case_id) WHERE to_version IS NULL;
 CREATE INDEX ix_fact_provider ON fact (tenant, to_provider_id, case_id)
     WHERE to_version IS NULL AND to_provider_id IS NOT NULL;
 
