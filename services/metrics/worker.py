@@ -32,6 +32,9 @@ from shared.observability.loops import Loop, run_loops, run_process
 COMPACTION_SECONDS = 1.0
 """How often the tail is measured; as long as too few movements wait, that is all that happens."""
 
+REST_SECONDS = 30.0
+"""What is too little to begin with is taken after this time: when nothing happens, reads need no movements at all."""
+
 
 def loops(settings: Settings, *, clock: Clock, worker: AsyncEngine) -> Mapping[str, Loop]:
     """The loops by name. `worker` is an engine of the role of background loops."""
@@ -60,19 +63,30 @@ def loops(settings: Settings, *, clock: Clock, worker: AsyncEngine) -> Mapping[s
     return {"consumer": consume, "compactor": compactor}
 
 
-async def compact_until(worker: AsyncEngine, stop: asyncio.Event) -> None:
+async def compact_until(
+    worker: AsyncEngine,
+    stop: asyncio.Event,
+    *,
+    poll_seconds: float = COMPACTION_SECONDS,
+    rest_seconds: float = REST_SECONDS,
+) -> None:
     """Compact whenever enough movements wait, without a pause while they do, until `stop` is set."""
+    loop = asyncio.get_running_loop()
+    rest_due = loop.time() + rest_seconds
     while not stop.is_set():
         added = 0
         try:
             added = await compact(worker)
+            if not added and loop.time() >= rest_due:
+                await compact(worker, starts_at=1)
+                rest_due = loop.time() + rest_seconds
         except Exception as error:
             if not is_transient(error):
                 raise
             get_logger().warning("compaction waits for the database", **place_of(error))
         if not added:
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), COMPACTION_SECONDS)
+                await asyncio.wait_for(stop.wait(), poll_seconds)
 
 
 def _source(settings: Settings, archive: FeedClient, topic: str) -> EventSource:

@@ -20,6 +20,9 @@ from shared.kernel.clock import berlin_day
 from shared.kernel.mitgliedskoerperschaften import Traeger
 
 _COPY = f"COPY movement ({', '.join(column.name for column in table.columns)}) FROM STDIN"
+_AT_ONCE = 128
+"""So many rows are sent at once: the server takes them in while we write the next ones."""
+
 _NOTHING = "\\N"
 _NO_CELL = "\t".join([_NOTHING] * 7)
 _PRESENT = text(
@@ -49,13 +52,17 @@ class UncountableMovementError(Exception):
 async def copy_movements(
     connection: AsyncConnection, arrived: Sequence[Arrived], providers: Mapping[tuple[Traeger, UUID], int]
 ) -> None:
-    """Append movements; `providers` are the numbers of all providers they name. The role must bypass RLS."""
-    rows = "".join([movement_row(entry, providers) for entry in arrived])
+    """Append movements; `providers` are the numbers of all providers they name. The role must bypass RLS.
+
+    Raises `UncountableMovementError`; nothing has been appended then.
+    """
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, Driver), "movements are copied by psycopg"
     try:
         async with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            await copy.write(rows)
+            for start in range(0, len(arrived), _AT_ONCE):
+                some = arrived[start : start + _AT_ONCE]
+                await copy.write("".join([movement_row(entry, providers) for entry in some]))
     except psycopg.Error as error:
         # As if SQLAlchemy had sent it, so that its pool and whoever judges failures know this one too.
         lost = driver.closed

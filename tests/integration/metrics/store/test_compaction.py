@@ -17,6 +17,7 @@ from services.metrics.domain.sums import Aggregate, Span, SumRequest, Term
 from services.metrics.repository.cube import CUBE_KEY, CUBE_ORDER
 from services.metrics.service.compaction import STARTS_AT, compact
 from services.metrics.service.verification import verify
+from services.metrics.worker import compact_until
 from shared.contracts.envelope import Envelope
 from shared.events.checkpoint import CheckpointMovedError
 from shared.kernel.mitgliedskoerperschaften import Traeger
@@ -57,6 +58,19 @@ async def test_nothing_happens_below_ten_thousand_movements(worker: AsyncEngine)
     assert await tail(worker) == waiting
     assert await compact(worker, starts_at=waiting) == waiting
     assert await tail(worker) == 0
+
+
+async def test_the_loop_takes_what_is_left_over_after_a_while_and_ends_when_told(worker: AsyncEngine) -> None:
+    world = World(8, FIRST, LAST)
+    await load(worker, Log(world), world.cases(20))
+    stop = asyncio.Event()
+    loop = asyncio.create_task(compact_until(worker, stop, poll_seconds=0.01, rest_seconds=0.2))
+    async with asyncio.timeout(30):
+        while await tail(worker):
+            await asyncio.sleep(0.02)
+    stop.set()
+    await asyncio.wait_for(loop, 10)
+    assert (await verify(worker)).differences == 0
 
 
 async def test_compactors_race_with_the_projector_and_with_readers(worker: AsyncEngine, app: AsyncEngine) -> None:
