@@ -51,20 +51,26 @@ def write_backup(data: DataDirectory, server: PostgresServer, file: Path, *, now
         fresh.replace(file)
 
 
-def restore_backup(data: DataDirectory, server: PostgresServer, file: Path, *, step: Step) -> None:
-    """Fill the empty cluster of a new data directory from a backup. Raises `CommandFailedError`."""
-    with _work_folder(data.path) as work:
+@contextmanager
+def unpacked(file: Path, parent: Path) -> Iterator[Path]:
+    """The parts of a backup in a folder that is gone after the block. Raises `CommandFailedError` if it is none."""
+    with _work_folder(parent) as work:
         _unpack(file, work)
-        with psycopg.connect(server.conninfo(), autocommit=True) as connection:
-            bootstrap(connection, data.secrets().roles)
-        for service in _CONSUMERS_FIRST:
-            step(f"restoring {service}")
-            _run(server, "pg_restore", "--exit-on-error", f"--dbname={service}", str(work / f"{service}.dump"))
-        step("opening new epochs")
-        _open_epochs(server)
-        kept = read_json(work / _SCENARIO)
-        if kept is not None:
-            write_private_json(data.scenario_file, kept)
+        yield work
+
+
+def restore_backup(data: DataDirectory, server: PostgresServer, parts: Path, *, step: Step) -> None:
+    """Fill the empty cluster of a new data directory from the parts of a backup. Raises `CommandFailedError`."""
+    with psycopg.connect(server.conninfo(), autocommit=True) as connection:
+        bootstrap(connection, data.secrets().roles)
+    for service in _CONSUMERS_FIRST:
+        step(f"restoring {service}")
+        _run(server, "pg_restore", "--exit-on-error", f"--dbname={service}", str(parts / f"{service}.dump"))
+    step("opening new epochs")
+    _open_epochs(server)
+    kept = read_json(parts / _SCENARIO)
+    if kept is not None:
+        write_private_json(data.scenario_file, kept)
 
 
 def _open_epochs(server: PostgresServer) -> None:

@@ -9,6 +9,7 @@ PERIODS = ("2022", "2023", "2024", "2025-Q2")
 GROUPS = ("TOTAL", "MITGLIEDSKOERPERSCHAFT", "PROVIDER", "DISABILITY")
 _COHORT = {"cohort_from": "2021", "cohort_to": "2022"}
 _SHARES = ("anteil_behinderungsart_wfbm", "anteil_behinderungsart_bfa")
+_SHARES = ("anteil_behinderungsart_wfbm", "anteil_behinderungsart_bfa")
 
 
 def figures_of(product: Product, tenant: str = "LWL") -> dict[str, Any]:
@@ -21,6 +22,7 @@ def figures_of(product: Product, tenant: str = "LWL") -> dict[str, Any]:
                 for group in GROUPS:
                     params = {"period": period, "group_by": group}
                     params |= _COHORT if figure == "rueckkehrquote_kohorte" else {}
+                    params |= {"disability": "SEELISCH"} if figure in _SHARES and group != "DISABILITY" else {}
                     params |= {"disability": "GEISTIG"} if figure in _SHARES and group != "DISABILITY" else {}
                     answer = metrics.get(f"/v1/kpis/{figure}/values", params=params)
                     assert answer.status_code == 200, answer.text

@@ -71,6 +71,7 @@ def test_once_prints_one_json_object_and_ends(tmp_path: Path) -> None:
 def test_a_default_port_that_is_taken_is_replaced_and_that_is_said(tmp_path: Path) -> None:
     with socket.socket() as other:
         if is_free(8001):
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             other.bind(("127.0.0.1", 8001))
             other.listen()
         done = teilhabe("up", "--data-dir", tmp_path / "data", "--scenario", "none", "--once", "--json")

@@ -36,10 +36,11 @@ def restore(file: File, data_dir: DataDir) -> None:
     if data.postgres.exists():
         raise CommandFailedError(f"{data.path} holds databases already; restore into a new folder with --data-dir")
     report = Report()
-    try:
-        with running_postgres(data) as server:
-            backups.restore_backup(data, server, file, step=report.step)
-    except BaseException:
-        shutil.rmtree(data.postgres, ignore_errors=True)  # half a restore is none
-        raise
+    with backups.unpacked(file, data.path) as parts:
+        try:
+            with running_postgres(data) as server:
+                backups.restore_backup(data, server, parts, step=report.step)
+        except BaseException:
+            shutil.rmtree(data.postgres, ignore_errors=True)  # half a restore is none
+            raise
     typer.echo(data.path)
