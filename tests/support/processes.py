@@ -47,11 +47,12 @@ def processes_naming(text: str) -> list[int]:
 
 
 def children_of(pid: int) -> list[int]:
-    """The pids of the direct children of a process."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
+    """The pids of the direct children of a process, whichever of its threads has started them."""
+    found: list[int] = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
 
 
 def descendants_of(pid: int) -> list[int]:
