@@ -1,6 +1,7 @@
 """What endpoints ask for in their signatures: who may call, what the path names, and the use cases."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,6 +24,29 @@ from shared.http.etag import ANY_VERSION
 from shared.http.exchange import CurrentExchange, Exchange
 from shared.http.guards import IfMatch, Transaction, existing
 from shared.http.parameters import Id
+from shared.kernel.errors import UnavailableError
+
+UPLOADS_AT_ONCE = 4
+"""Each holds a connection of the pool for as long as its body takes to arrive; the others are for short requests."""
+
+
+class UploadPlaces:
+    """Lets a few bodies in at once, and sends the others away."""
+
+    def __init__(self, places: int = UPLOADS_AT_ONCE) -> None:
+        self._free = places
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A place for the length of one body. Raises `UnavailableError` (503)."""
+        if self._free == 0:
+            raise UnavailableError("Other imports are being sent at the moment; send this one again later.")
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
 
 CaseId = Annotated[UUID, Path(description="Id of a case", examples=[EXAMPLE_ID])]
 FactId = Annotated[UUID, Path(description="Id of a movement of the case", examples=[EXAMPLE_ID])]

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.cases.deps import UploadPlaces
 from services.cases.endpoints import all_routers
 from services.cases.settings import Settings
 from shared.db.engine import create_engine
@@ -49,6 +50,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, keys: KeySourc
         middleware=[(PreferWait, {})],
     )
     app.state.import_max_bytes = settings.import_max_bytes
+    app.state.upload_places = UploadPlaces()
     return app
 
 

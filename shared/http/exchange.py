@@ -36,7 +36,7 @@ def app_state(app: FastAPI) -> AppState:
 class Exchange:
     """What is known about the running request. A member that the route did not ask for is not there."""
 
-    __slots__ = ("_connection", "caller", "command", "found", "request", "state", "version")
+    __slots__ = ("_connection", "caller", "changes_unwritten", "command", "found", "request", "state", "version")
 
     def __init__(self, request: Request, state: AppState) -> None:
         self.request = request
@@ -47,6 +47,8 @@ class Exchange:
         """The version that If-Match names; `ANY_VERSION` for `*`."""
         self.command: CommandPlace | None = None
         """The command that the endpoint `wrote` to the outbox, restored on a replay."""
+        self.changes_unwritten = False
+        """The answer to this GET changes with the day too, without a new version: If-None-Match cannot spare it."""
         self._connection: AsyncConnection | None = None
         self.caller: Principal | None = None
         """Who calls, or None as long as nobody is known."""

@@ -124,7 +124,7 @@ async def _answer(plan: Plan, request: Request, inner: _Handler) -> Response:
     body = await read_body(request, plan.max_bytes) if plan.reads_json else b""
     work = _Work(plan, exchange, body, inner)
     response = await (work.in_transaction() if plan.in_transaction else work.without_transaction())
-    if request.method == "GET":
+    if request.method == "GET" and not exchange.changes_unwritten:
         return not_modified(response, request.headers.get("if-none-match")) or response
     return response
 

@@ -71,7 +71,10 @@ async def _list(_: Reader, page: Paging, wanted: WantedCases, cases: Cases) -> P
     return Page(items=[CaseOut.of(view) for view in shown], next_cursor=cursor)
 
 
-async def _read(_: Reader, case_id: CaseId, file: ExistingCase, cases: Cases, response: Response) -> CaseOut:
+async def _read(
+    _: Reader, case_id: CaseId, file: ExistingCase, cases: Cases, exchange: CurrentExchange, response: Response
+) -> CaseOut:
+    exchange.changes_unwritten = True  # the cell of today
     response.headers["ETag"] = etag(file.version)
     return CaseOut.of(cases.view(file=file))
 

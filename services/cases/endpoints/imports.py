@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.cases.deps import Clerk, ExistingImport, ImportId, Imports, Reader
+from services.cases.deps import Clerk, ExistingImport, ImportId, Imports, Reader, UploadPlaces
 from services.cases.schemas.imports import ImportOut, ImportProblemOut
 from shared.http.bodies import BodyStream
 from shared.http.guards import IdempotencyKey, streamed
@@ -70,10 +70,13 @@ async def _start(
     _: IdempotencyKey,
     body: Annotated[BodyStream, streamed(NDJSON, max_bytes=_limit)],
     imports: Imports,
+    request: Request,
     response: Response,
     dry_run: Annotated[bool, Query(description="Only say which lines would be refused")] = False,
 ) -> ImportOut:
-    job = await imports.receive(body=body, scopes=caller.scopes, dry_run=dry_run)
+    places: UploadPlaces = request.app.state.upload_places
+    with places.one():
+        job = await imports.receive(body=body, scopes=caller.scopes, dry_run=dry_run)
     response.headers["Location"] = f"/v1/imports/{job.import_id}"
     return ImportOut.of(job, [])
 

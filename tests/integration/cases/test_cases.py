@@ -116,6 +116,15 @@ class TestRead:
             seen.append((case["status"], case["cell"] and case["cell"]["phase"]))
         assert seen == [("REGISTERED", None), ("ACTIVE", "EV"), ("ACTIVE", "EV"), ("ENDED", None)]
 
+    async def test_an_etag_never_spares_the_cell_of_another_day(self, lwl: Api, clock: FixedClock) -> None:
+        case_id = (await lwl.register())["id"]
+        await lwl.record(case_id, 1, "AUFNAHME_ZUVERDIENST", "2026-03-10")
+        clock.instant = datetime(2026, 3, 10, 12, tzinfo=UTC)
+        headers = lwl.headers() | {"If-None-Match": '"2"'}
+        answer = await lwl.client.get(f"/v1/cases/{case_id}", headers=headers)
+        assert (answer.status_code, answer.json()["status"]) == (200, "ACTIVE")
+        assert (await lwl.client.get(f"/v1/cases/{case_id}/timeline", headers=headers)).status_code == 304
+
     async def test_today_is_the_day_in_berlin(self, lwl: Api, clock: FixedClock) -> None:
         provider = await lwl.provider()
         case_id = (await lwl.register())["id"]

@@ -135,6 +135,32 @@ class TestCut:
         assert (await send(lwl, LINES, key="cut")).status_code == 202
 
 
+class TestManyAtOnce:
+    async def test_a_few_are_received_and_others_sent_away_while_short_requests_go_on(self, lwl: Api) -> None:
+        """Six bodies that stop in the middle: four wait for their rest, two are refused, a case is registered."""
+        go_on = asyncio.Event()
+
+        async def halting() -> AsyncIterator[bytes]:
+            yield LINES
+            await go_on.wait()
+            yield b"\n"
+
+        sending = [asyncio.create_task(send(lwl, halting())) for _ in range(6)]
+        done, _ = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        while len(done) < 2:
+            more, _ = await asyncio.wait(set(sending) - done, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+            assert more
+            done |= more
+        for task in done:
+            refused(task.result(), 503, "unavailable")
+            assert task.result().headers["retry-after"] == "1"
+        await lwl.register()
+        go_on.set()
+        answers = await asyncio.gather(*(set(sending) - done))
+        assert [answer.status_code for answer in answers] == [202] * 4
+        assert (await send(lwl, LINES)).status_code == 202
+
+
 class TestRead:
     async def test_an_import_belongs_to_its_traeger(self, lwl: Api, lvr: Api) -> None:
         location = (await send(lwl, LINES)).headers["location"]
