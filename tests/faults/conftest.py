@@ -9,13 +9,13 @@ import pytest
 from tests.support.figures import figures_of
 from tests.support.product import running_product, teilhabe
 
-PEOPLE = 9_000
+PEOPLE = 15_000
 YEARS = 6
 
 
 @pytest.fixture(scope="session")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file whose import takes long enough to be disturbed."""
+    """A file that is long enough for every part of it to be disturbed while it is taken in."""
     file = tmp_path_factory.mktemp("book") / "book.ndjson"
     done = teilhabe("simulate", "--people", PEOPLE, "--years", YEARS, "--seed", 3, "--out", file)
     assert done.returncode == 0, done.stderr
