@@ -1,13 +1,19 @@
 """TCP ports of this machine's loopback address."""
 
+import secrets
 import socket
+
+_FIRST, _LAST = 20_000, 32_000
+"""Below the range from which the system takes ports for outgoing connections: there, any client of ours could take a
+port between its choice and the moment when its server listens."""
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody holds at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody holds at the moment, and that no outgoing connection will take."""
+    while True:
+        port = _FIRST + secrets.randbelow(_LAST - _FIRST)
+        if is_free(port):
+            return port
 
 
 def is_free(port: int) -> bool:

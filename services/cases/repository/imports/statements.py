@@ -105,6 +105,7 @@ INSERT_EVENTS = text(
     SELECT :tenant, part, key, key_version, recorded_at, CAST(string_to_array(event_ids, ',') AS uuid[]),
            string_to_array(types, ','), string_to_array(bodies, E'\x1f')
     FROM pg_temp.import_event
+    ORDER BY key_version
     """
 )
-"""The order of the commands is that of the identity column of the inbox."""
+"""The identity column of the inbox is drawn in this order, and it is the order in which a case's commands are told."""
