@@ -24,7 +24,7 @@ from tests.integration.cases.books import app_engine, case, fact, migrated, ndjs
 from tests.support.databases import Cluster, TestDatabase
 from tests.support.processes import wait_for
 
-LINES = 14_000
+LINES = 9_000
 SCOPES = ("cases:write", "cases:correct", "cases:migrate")
 
 

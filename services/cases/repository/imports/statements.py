@@ -108,4 +108,4 @@ INSERT_EVENTS = text(
     ORDER BY key_version
     """
 )
-"""The identity column of the inbox is drawn in this order, and it is the order in which a case's commands are told."""
+"""The identity column of the inbox is drawn in this order, which is that of the commands of a case."""
