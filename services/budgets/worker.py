@@ -5,9 +5,8 @@ ends the process with 0; a loop that fails ends it with 1, so that whoever watch
 """
 
 import asyncio
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,11 +27,8 @@ from shared.http.client_credentials import ClientCredentials
 from shared.kernel.clock import Clock
 from shared.observability.clock import SystemClock
 from shared.observability.identifiers import new_id
-from shared.observability.logging import configure_logging, get_logger, place_of
-
-DRAIN_SECONDS = 25.0
-
-Loop = Callable[[asyncio.Event], Awaitable[None]]
+from shared.observability.logging import configure_logging
+from shared.observability.loops import Loop, run_loops, run_process
 
 
 def loops(settings: Settings, *, clock: Clock, worker: AsyncEngine) -> Mapping[str, Loop]:
@@ -77,44 +73,16 @@ def cases_client(settings: Settings, clock: Clock) -> httpx.AsyncClient:
 async def run(settings: Settings, names: Sequence[str], *, clock: Clock, stop: asyncio.Event) -> int:
     """Run loops until `stop` is set or one of them ends; the exit code of the process."""
     worker = create_engine(settings.worker_database_url.get_secret_value(), application_name="budgets-worker")
-    known = loops(settings, clock=clock, worker=worker)
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        get_logger().error("there is no such loop", loop=", ".join(unknown))
-        return 2
-    tasks = [asyncio.create_task(_guarded(name, known[name], stop)) for name in names or known]
-    await stop.wait()
-    _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
-    for task in late:
-        task.cancel()
-    ends = await asyncio.gather(*tasks, return_exceptions=True)
-    await worker.dispose()
-    return 0 if all(end is True for end in ends) else 1
-
-
-async def _guarded(name: str, loop: Loop, stop: asyncio.Event) -> bool:
-    """Whether the loop ended well. However it ends, the others are asked to end too."""
     try:
-        await loop(stop)
-    except Exception as error:
-        get_logger().error("loop failed", loop=name, **place_of(error))
-        return False
+        return await run_loops(loops(settings, clock=clock, worker=worker), names, stop)
     finally:
-        stop.set()
-    return True
+        await worker.dispose()
 
 
 def main() -> int:
     """The process."""
     configure_logging("budgets-worker")
-
-    async def process() -> int:
-        stop, running = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            running.add_signal_handler(number, stop.set)
-        return await run(Settings(), sys.argv[1:], clock=SystemClock(), stop=stop)
-
-    return asyncio.run(process())
+    return run_process(lambda stop: run(Settings(), sys.argv[1:], clock=SystemClock(), stop=stop))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ watches the process starts it again.
 """
 
 import asyncio
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,12 +22,10 @@ from shared.events.relay import Relay
 from shared.events.stamper import Stamper
 from shared.kernel.clock import Clock
 from shared.observability.clock import SystemClock
-from shared.observability.logging import configure_logging, get_logger, place_of
+from shared.observability.logging import configure_logging
+from shared.observability.loops import Loop, run_loops, run_process
 
 PURGE_SECONDS = 600.0
-DRAIN_SECONDS = 25.0
-
-Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 
 def loops(settings: Settings, *, clock: Clock, app: AsyncEngine, worker: AsyncEngine) -> Mapping[str, Loop]:
@@ -71,44 +68,17 @@ async def run(settings: Settings, names: Sequence[str], *, clock: Clock, stop: a
     app = create_engine(settings.database_url.get_secret_value(), application_name="cases-import", pool_size=4)
     worker = create_engine(settings.worker_database_url.get_secret_value(), application_name="cases-worker")
     known = loops(settings, clock=clock, app=app, worker=worker)
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        get_logger().error("there is no such loop", loop=", ".join(unknown))
-        return 2
     needed = [name for name in known if name != "relay" or settings.transport == "kafka"]
-    tasks = [asyncio.create_task(_guarded(name, known[name], stop)) for name in names or needed]
-    await stop.wait()
-    _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
-    for task in late:
-        task.cancel()
-    ends = await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(app.dispose(), worker.dispose())
-    return 0 if all(end is True for end in ends) else 1
-
-
-async def _guarded(name: str, loop: Loop, stop: asyncio.Event) -> bool:
-    """Whether the loop ended well. However it ends, the others are asked to end too."""
     try:
-        await loop(stop)
-    except Exception as error:
-        get_logger().error("loop failed", loop=name, **place_of(error))
-        return False
+        return await run_loops(known, names or needed, stop)
     finally:
-        stop.set()
-    return True
+        await asyncio.gather(app.dispose(), worker.dispose())
 
 
 def main() -> int:
     """The process."""
     configure_logging("cases-worker")
-
-    async def process() -> int:
-        stop, running = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            running.add_signal_handler(number, stop.set)
-        return await run(Settings(), sys.argv[1:], clock=SystemClock(), stop=stop)
-
-    return asyncio.run(process())
+    return run_process(lambda stop: run(Settings(), sys.argv[1:], clock=SystemClock(), stop=stop))
 
 
 if __name__ == "__main__":
