@@ -28,8 +28,8 @@ def measure() -> Section:
     return Section(
         title="From a committed POST to the key figure",
         method=f"The whole product on the feed, {PER_SECOND} POSTs of movements a second for {SECONDS} s on 16"
-        f" connections; after every {ASKED}th a GET of a key figure that waits for its event (`min_position`). Measured"
-        " from sending the POST to the answer of the GET, so the POST and the stamping it waits for are part of it.",
+        f" connections; after every {ASKED}th a GET of a key figure that waits for its event. Measured from"
+        " sending the POST to the answer of the GET, so the POST and the stamping it waits for are part of it.",
         measurements=[
             Measurement("p50", f"{quantile[0.5]:.0f} ms"),
             Measurement("p90", f"{quantile[0.9]:.0f} ms"),

@@ -9,7 +9,7 @@ import pytest
 from tests.support.figures import figures_of
 from tests.support.product import running_product, teilhabe
 
-PEOPLE = 15_000
+PEOPLE = 8_000
 YEARS = 6
 
 

@@ -105,7 +105,7 @@ INSERT_EVENTS = text(
     SELECT :tenant, part, key, key_version, recorded_at, CAST(string_to_array(event_ids, ',') AS uuid[]),
            string_to_array(types, ','), string_to_array(bodies, E'\x1f')
     FROM pg_temp.import_event
-    ORDER BY key_version
+    ORDER BY ctid
     """
 )
-"""The identity column of the inbox is drawn in this order, which is that of the commands of a case."""
+"""The identity column of the inbox is drawn in the order of the copied rows, which is that of the commands."""
