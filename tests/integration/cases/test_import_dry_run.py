@@ -141,7 +141,7 @@ async def test_a_dry_run_holds_nobody_up(books: Books, rows: Rows) -> None:
     await books.take(*FIRST)
     found = await books.case("known")
     old = (await books.api.get("/v1/providers", external_ref="wfbm")).json()["items"][0]
-    await books.send(ndjson(case("known"), *[case(str(number), zugang()) for number in range(20_000)]), dry_run=True)
+    await books.send(ndjson(case("known"), *[case(str(number), zugang()) for number in range(12_000)]), dry_run=True)
     stop = asyncio.Event()
     running = asyncio.create_task(ImportWorker(books.engine, books.api.clock).work(stop))
     await until(lambda: rows("SELECT 1 FROM import_job WHERE dry_run AND lines_done > 0"))
