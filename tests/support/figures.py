@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tests.support.processes import wait_for
 from tests.support.product import Product
 
 PERIODS = ("2022", "2023", "2024", "2025-Q2")
@@ -23,13 +24,16 @@ def figures_of(product: Product, tenant: str = "LWL") -> dict[str, Any]:
                     params = {"period": period, "group_by": group}
                     params |= _COHORT if figure == "rueckkehrquote_kohorte" else {}
                     params |= {"disability": "SEELISCH"} if figure in _SHARES and group != "DISABILITY" else {}
-                    params |= {"disability": "GEISTIG"} if figure in _SHARES and group != "DISABILITY" else {}
                     answer = metrics.get(f"/v1/kpis/{figure}/values", params=params)
                     assert answer.status_code == 200, answer.text
                     items = [_without_ids(item) for item in answer.json()["items"]]
                     found[json.dumps([figure, period, group])] = sorted(items, key=json.dumps)
-        freshness = metrics.get("/v1/freshness").json()
-        assert (freshness["lag_events"], freshness["parked"]) == (0, 0)
+        # a producer that does not answer within 300 ms makes the lag null, which a busy machine does now and then
+        freshness = wait_for(
+            lambda: seen if (seen := metrics.get("/v1/freshness").json())["lag_events"] == 0 else None,
+            what="a lag of 0",
+        )
+        assert freshness["parked"] == 0
     with product.client("budgets", tenant) as budgets:
         found["grants"] = _grants(budgets)
     return found

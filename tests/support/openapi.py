@@ -140,18 +140,15 @@ def _narrowed(place: str, old: Any, before: Any, new: Any, after: Any, depth: in
     """What a request could say before and may not say any more."""
     if depth > _DEPTH:
         return
-    now_branches = _branches(new, after)
-    for was in _branches(old, before):
+    was_branches, now_branches = _branches(old, before), _branches(new, after)
+    for kind in dict.fromkeys(branch.get("type") for branch in was_branches):
+        yield from _fewer_values(place, _values(was_branches, kind), _values(now_branches, kind))
+    for was in was_branches:
         candidates = [now for now in now_branches if now.get("type") == was.get("type")]
         if not candidates:
             yield f"{place}: {was.get('type')} no longer taken"
             continue
         now = candidates[0]
-        if "enum" in now:
-            for value in set(was.get("enum", [])) - set(now["enum"]):
-                yield f"{place}: value {value} no longer taken"
-            if "enum" not in was:
-                yield f"{place}: limited to an enumeration"
         for name in set(now.get("required", [])) - set(was.get("required", [])):
             yield f"{place}: property {name} required"
         for name, schema in was.get("properties", {}).items():
@@ -161,6 +158,28 @@ def _narrowed(place: str, old: Any, before: Any, new: Any, after: Any, depth: in
                 yield from _narrowed(f"{place}.{name}", old, schema, new, now["properties"][name], depth + 1)
         if "items" in was and "items" in now:
             yield from _narrowed(f"{place}[]", old, was["items"], new, now["items"], depth + 1)
+
+
+def _values(branches: list[Any], kind: str | None) -> set[str] | None:
+    """The values that the branches of one type take together; None if one of them takes any."""
+    found: set[str] = set()
+    for branch in branches:
+        if branch.get("type") != kind:
+            continue
+        if "enum" not in branch and "const" not in branch:
+            return None
+        found |= set(branch.get("enum", [branch.get("const")]))
+    return found
+
+
+def _fewer_values(place: str, before: set[str] | None, now: set[str] | None) -> Iterator[str]:
+    """Values that a request could name before; a type that is gone altogether is told elsewhere."""
+    if not now:
+        return
+    if before is None:
+        yield f"{place}: limited to an enumeration"
+    for value in sorted((before or set()) - now):
+        yield f"{place}: value {value} no longer taken"
 
 
 _SETTINGS: Mapping[str, str] = {

@@ -113,3 +113,14 @@ def test_a_harmless_change_passes(name: str) -> None:
     changed = deepcopy(DOCUMENT)
     HARMLESS[name](changed)
     assert list(breaking_changes(DOCUMENT, changed)) == []
+
+
+def test_values_of_several_branches_are_taken_together() -> None:
+    before = deepcopy(DOCUMENT)
+    kind = before["components"]["schemas"]["New"]["properties"]
+    kind["kind"] = {"anyOf": [{"type": "string", "enum": ["A", "B"]}, {"type": "string", "const": "NONE"}]}
+    assert list(breaking_changes(before, deepcopy(before))) == []
+    after = deepcopy(before)
+    after["components"]["schemas"]["New"]["properties"]["kind"]["anyOf"].pop()
+    (told,) = breaking_changes(before, after)
+    assert told.endswith("value NONE no longer taken")
